@@ -5,8 +5,8 @@ import { hello, startFake, startGateway } from "../../test-support/gateway/gatew
 
 const body = JSON.stringify(hello);
 
-/** Sends bytes as they are and gives what comes back until the connection ends. */
-async function exchange(port: number, bytes: string): Promise<string> {
+/** Sends raw bytes and returns everything received until the connection closes. */
+async function sendRaw(port: number, bytes: string): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   const closed = once(socket, "close");
   let text = "";
@@ -22,27 +22,30 @@ function post(headers: string, content: string): string {
 }
 
 test.each([
-  ["both lengths", `Content-Length: ${body.length}\r\nTransfer-Encoding: chunked\r\n`],
-  ["two lengths", `Content-Length: ${body.length}\r\nContent-Length: 3\r\n`],
-  ["an encoding nobody knows", "Transfer-Encoding: chunked, smuggled\r\n"],
-  ["a space before the colon", `Content-Length : ${body.length}\r\n`],
-])("a request that could be read in two ways (%s) is refused", async (_what, headers) => {
+  [
+    "Content-Length and Transfer-Encoding",
+    `Content-Length: ${body.length}\r\nTransfer-Encoding: chunked\r\n`,
+  ],
+  ["two Content-Length headers", `Content-Length: ${body.length}\r\nContent-Length: 3\r\n`],
+  ["an unknown transfer encoding", "Transfer-Encoding: chunked, smuggled\r\n"],
+  ["a space before a header's colon", `Content-Length : ${body.length}\r\n`],
+])("rejects an ambiguous request: %s", async (_case, headers) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
-  const answer = await exchange(gateway.port, post(headers, body));
-  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-  expect(answer).toContain('"type":"invalid_request_error"');
+  const response = await sendRaw(gateway.port, post(headers, body));
+  expect(response).toMatch(/^HTTP\/1\.1 400 /);
+  expect(response).toContain('"type":"invalid_request_error"');
   expect(fake.received).toHaveLength(0);
 });
 
-test("bytes that are no HTTP are answered in the same form", async () => {
+test("responds to bytes that are not HTTP with the same error format", async () => {
   const gateway = await startGateway(await startFake());
-  expect(await exchange(gateway.port, "hello?\r\n\r\n")).toMatch(
+  expect(await sendRaw(gateway.port, "hello?\r\n\r\n")).toMatch(
     /^HTTP\/1\.1 400 [^]*"invalid_request_error"/,
   );
 });
 
-test("nothing of the client's headers reaches Ollama", async () => {
+test("forwards none of the client's headers to Ollama", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const headers = {
@@ -64,22 +67,22 @@ test("nothing of the client's headers reaches Ollama", async () => {
 test.each([
   ["its headers", "POST /v1/chat/completions HTTP/1.1\r\nHost: local"],
   ["its body", post(`Content-Length: ${body.length}\r\n`, "{").replace("Connection: close\r\n", "")],
-])("a client that does not send %s in time is answered with 408", async (_what, bytes) => {
+])("responds with 408 to a client that does not send %s in time", async (_part, bytes) => {
   const gateway = await startGateway(await startFake(), { REQUEST_TIMEOUT_MS: "200" });
-  const answer = await exchange(gateway.port, bytes);
-  expect(answer).toMatch(/^HTTP\/1\.1 408 [^]*"request_timeout"/);
+  const response = await sendRaw(gateway.port, bytes);
+  expect(response).toMatch(/^HTTP\/1\.1 408 [^]*"request_timeout"/);
 });
 
-test("headers beyond Node's limit are answered with 431", async () => {
+test("responds to headers over Node's limit with 431", async () => {
   const gateway = await startGateway(await startFake());
-  const answer = await exchange(
+  const response = await exchange(
     gateway.port,
     post(`X-Long: ${"x".repeat(20_000)}\r\nContent-Length: 2\r\n`, "{}"),
   );
-  expect(answer).toMatch(/^HTTP\/1\.1 431 [^]*"headers_too_large"/);
+  expect(response).toMatch(/^HTTP\/1\.1 431 [^]*"headers_too_large"/);
 });
 
-test("a key that would change an object's prototype is refused", async () => {
+test("rejects a JSON key that would change an object's prototype", async () => {
   const gateway = await startGateway(await startFake());
   const response = await gateway.post("/v1/chat/completions", `{"__proto__":{"n":1},${body.slice(1)}`);
   expect(response.status).toBe(400);

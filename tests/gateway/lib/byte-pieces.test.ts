@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { BytePieces } from "../../../gateway/src/lib/byte-pieces.ts";
 
-test("many small chunks become few pieces that hold the same bytes", () => {
+test("merges many small chunks into few pieces with the same bytes", () => {
   const pieces = new BytePieces();
   const bytes = Buffer.from(Array.from({ length: 50_000 }, (_none, index) => index % 251));
   for (const byte of bytes) pieces.add(Buffer.of(byte));
@@ -13,7 +13,7 @@ test("many small chunks become few pieces that hold the same bytes", () => {
   expect(taken.length).toBeLessThan(6);
 });
 
-test("a large chunk is a piece of its own, also behind a small one", () => {
+test("keeps the order of bytes when a large chunk follows small ones", () => {
   const pieces = new BytePieces();
   pieces.add(Buffer.from("a"));
   pieces.add(Buffer.from("b"));

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CountsByName } from "../../../gateway/src/lib/counts-by-name.ts";
 
 describe("CountsByName", () => {
-  it("counts for each name by itself", () => {
+  it("counts each name separately", () => {
     const counts = new CountsByName();
     counts.add("ada", 2);
     counts.add("bob", 1);
@@ -14,7 +14,7 @@ describe("CountsByName", () => {
     ]);
   });
 
-  it("forgets names that count nothing once there are many", () => {
+  it("drops names whose count is zero once there are many", () => {
     const counts = new CountsByName();
     for (let n = 0; n < 10_000; n += 1) {
       counts.add(`key-${String(n)}`, 1);

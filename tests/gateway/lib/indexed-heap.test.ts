@@ -10,58 +10,58 @@ interface Member {
 const precedes = (left: Member, right: Member): boolean =>
   left.rank < right.rank || (left.rank === right.rank && left.id < right.id);
 
-test("the first is the first whatever was added, changed and deleted before", () => {
+test("keeps the order through random additions, updates and deletions", () => {
   const random = new Random(7);
   const heap = new IndexedHeap<Member>(precedes);
-  const there = new Set<Member>();
+  const members = new Set<Member>();
   const firstOf = (fits: (member: Member) => boolean = () => true): Member | undefined =>
-    [...there].filter(fits).toSorted((left, right) => (precedes(left, right) ? -1 : 1))[0];
+    [...members].filter(fits).toSorted((left, right) => (precedes(left, right) ? -1 : 1))[0];
   for (let n = 0; n < 3000; n += 1) {
-    const some = [...there][random.below(Math.max(1, there.size))];
-    const what = random.below(4);
-    if (what <= 1 && there.size < 60) {
-      const member = { rank: random.below(20), id: n };
-      there.add(member);
-      heap.add(member);
-    } else if (what === 2 && some !== undefined) {
-      some.rank = random.below(20);
-      heap.update(some);
-    } else if (some !== undefined) {
-      there.delete(some);
-      heap.delete(some);
+    const member = [...members][random.below(Math.max(1, members.size))];
+    const operation = random.below(4);
+    if (operation <= 1 && members.size < 60) {
+      const added = { rank: random.below(20), id: n };
+      members.add(added);
+      heap.add(added);
+    } else if (operation === 2 && member !== undefined) {
+      member.rank = random.below(20);
+      heap.update(member);
+    } else if (member !== undefined) {
+      members.delete(member);
+      heap.delete(member);
     }
     expect(heap.first).toBe(firstOf());
-    expect(heap.size).toBe(there.size);
+    expect(heap.size).toBe(members.size);
     const [even, limit] = [({ id }: Member) => id % 2 === 0, random.below(20)];
     const found = heap.find(even, ({ rank }) => rank > limit);
-    expect(found).toBe(firstOf((member) => even(member) && member.rank <= limit));
+    expect(found).toBe(firstOf((each) => even(each) && each.rank <= limit));
   }
 });
 
-test("what is not there is neither updated nor deleted", () => {
+test("ignores updates and deletions of non-members", () => {
   const heap = new IndexedHeap<Member>(precedes);
-  const [here, elsewhere] = [
+  const [member, stranger] = [
     { rank: 1, id: 1 },
     { rank: 0, id: 2 },
   ];
-  heap.add(here);
-  heap.update(elsewhere);
-  heap.delete(elsewhere);
-  expect([...heap]).toEqual([here]);
-  expect([heap.has(here), heap.has(elsewhere)]).toEqual([true, false]);
+  heap.add(member);
+  heap.update(stranger);
+  heap.delete(stranger);
+  expect([...heap]).toEqual([member]);
+  expect([heap.has(member), heap.has(stranger)]).toEqual([true, false]);
 });
 
-test("finding the first that fits looks at few of many", () => {
+test("find visits few members of a large heap", () => {
   const heap = new IndexedHeap<Member>(precedes);
   for (let id = 0; id < 10_000; id += 1) heap.add({ rank: id % 4, id });
-  let looked = 0;
+  let visited = 0;
   const found = heap.find(
     () => {
-      looked += 1;
-      return looked > 10;
+      visited += 1;
+      return visited > 10;
     },
     () => false,
   );
   expect(found?.rank).toBe(0);
-  expect(looked).toBeLessThan(200);
+  expect(visited).toBeLessThan(200);
 });

@@ -13,6 +13,6 @@ test.each([
   ["http://localhost:8000//v1/models/", "http://localhost:8000//v1/models/"],
   ["*", "*"],
   ["", ""],
-])("%s is the route %s", (url, plain) => {
-  expect(normalizeUrl(url)).toBe(plain);
+])("normalizes %s to %s", (url, normalized) => {
+  expect(normalizeUrl(url)).toBe(normalized);
 });

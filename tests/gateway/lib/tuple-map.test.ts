@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { TupleMap } from "../../../gateway/src/lib/tuple-map.ts";
 
-test("tuples are found by their parts, whatever those contain", () => {
+test("finds tuples by their parts, whatever the parts contain", () => {
   const map = new TupleMap<number>();
   map.set(["a", "b"], 1);
   map.set(["a b"], 2);

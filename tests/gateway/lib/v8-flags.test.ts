@@ -9,27 +9,27 @@ const gateway = join(import.meta.dirname, "../../../gateway");
 const print = async (...args: string[]) => (await promisify(execFile)(process.execPath, args)).stdout.trim();
 const tag = "require('node:v8').cachedDataVersionTag()";
 
-test("the image's command keeps the compiled code of Node.js's own modules, which other flags would reject", async () => {
+test("the image's command sets no flags that invalidate the code cache of Node.js's built-in modules", async () => {
   const [, command = "[]"] = /^CMD (.*)$/m.exec(readFileSync(join(gateway, "Dockerfile"), "utf8")) ?? [];
-  const flags = (JSON.parse(command) as string[]).filter((word) => word.startsWith("--"));
+  const flags = (JSON.parse(command) as string[]).filter((argument) => argument.startsWith("--"));
   expect(flags).not.toHaveLength(0);
   expect(await print(...flags, "-p", tag)).toBe(await print("-p", tag));
 });
 
-test("V8 knows every flag that is set after the start", async () => {
+test("V8 accepts every flag that is set after startup", async () => {
   expect(await print(...v8Flags, "-p", "1")).toBe("1");
 });
 
-test("the server sets them", async () => {
+test("the server sets the flags", async () => {
   const hook = `data:text/javascript,import { cachedDataVersionTag } from "node:v8";
     process.on("exit", () => { console.error("tag " + cachedDataVersionTag()); });`;
-  // Nobody has this address: the server ends when it is to listen.
+  // An address that no machine has, so that the server exits when it tries to listen.
   const env = { PATH: process.env["PATH"], HOST: "192.0.2.1", PORT: "8000", LLM_MODEL_ID: "m" };
   const run = promisify(execFile)(process.execPath, ["--import", hook, join(gateway, "src/server.ts")], {
     env,
   });
   const { stderr } = await run.then(
-    () => expect.fail("the server listens"),
+    () => expect.fail("the server is listening"),
     (error: unknown) => error as { stderr: string },
   );
   const [, after] = /^tag (\d+)$/m.exec(stderr) ?? expect.fail(stderr);

@@ -10,17 +10,17 @@ import {
 } from "../../../test-support/gateway/gateway-harness.ts";
 import { fileOf } from "../../../test-support/gateway/key-requests.ts";
 
-// No level hides what administrators do.
+// Audit lines are logged at every level.
 const silent = { LOG_LEVEL: "silent" };
 
-function audited({ log }: Pick<TestGateway, "log">): Record<string, unknown>[] {
+function auditLines({ log }: Pick<TestGateway, "log">): Record<string, unknown>[] {
   return log.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => msg === "audit");
 }
 
 const definitionOf = (line: string) => parseKeys(line)[0] ?? expect.fail("no key");
 const labelOf = (line: string) => keyLabel(definitionOf(line));
 
-test("each change of the server is audited, with the key, the act and its target", async () => {
+test("audits each change to the server with the key, the act and its target", async () => {
   const [root, user] = [newKey("root", ["admin"]), newKey("user", [])];
   const fake = await startFake();
   const gateway = await startGateway(fake, { ...silent, API_KEYS: `${root.line};${user.line}` });
@@ -48,12 +48,12 @@ test("each change of the server is audited, with the key, the act and its target
     ["POST", `/api/blobs/${digest}`, "GGUF", { act: "upload-file", target: digest }],
   ];
   for (const [method, path, body] of acts) await send(root.key, method, path, body);
-  // What only looks, what is read, and who may not.
+  // Not audited: an existence check, a read and a request without permission.
   await send(root.key, "HEAD", `/api/blobs/${digest}`, undefined);
   await send(root.key, "GET", "/api/tags", undefined);
   await send(user.key, "POST", "/api/pull", '{"model":"tiny:1b"}');
   const lines = await eventually(() => {
-    const found = audited(gateway);
+    const found = auditLines(gateway);
     return found.length >= acts.length ? found : undefined;
   });
   expect(lines).toMatchObject(
@@ -70,7 +70,7 @@ test("each change of the server is audited, with the key, the act and its target
   expect(gateway.log.join("")).not.toContain(root.key);
 });
 
-test("a file that is passed on takes its connection with it: it does not take the gateway along, and is logged", async () => {
+test("survives an upload that takes its connection along, and logs it", async () => {
   const { key, line } = newKey("root", ["admin"]);
   const gateway = await startGateway(await startFake(), { API_KEYS: line });
   const path = `/api/blobs/sha256:${"b".repeat(64)}`;
@@ -84,19 +84,19 @@ test("a file that is passed on takes its connection with it: it does not take th
   expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
 });
 
-test("a drain by the control socket is audited", async () => {
+test("audits a drain through the control socket", async () => {
   const gateway = await controlled([await startFake()], silent);
   const { port } = new URL(gateway.url);
   await gateway.control("return", `127.0.0.1:${port}`, "3");
   await gateway.control("drain", "0");
   await gateway.control("explode");
-  expect(audited(gateway)).toMatchObject([
+  expect(auditLines(gateway)).toMatchObject([
     { act: "return", target: `127.0.0.1:${port}` },
     { act: "drain", target: "this gateway", timeout_ms: 0 },
   ]);
 });
 
-test("keys that are reloaded by the control socket count at once, and each that differs is named", async () => {
+test("keys reloaded through the control socket apply at once, and each change is named", async () => {
   const [ada, bob, old] = [newKey("ada", ["requests=5"]), newKey("bob", []), newKey("old", [])];
   const file = fileOf(`${ada.line}\n${old.line}`);
   const gateway = await controlled([await startFake()], { ...silent, API_KEYS_FILE: file });
@@ -111,9 +111,9 @@ test("keys that are reloaded by the control socket count at once, and each that 
   expect([await statusOf(ada.key), await statusOf(bob.key), await statusOf(old.key)]).toEqual([
     200, 200, 401,
   ]);
-  // Nothing is different now: it is said once.
+  // Nothing has changed since, so this adds no audit line.
   expect((await gateway.control("reload-keys")).code).toBe(0);
-  expect(audited(gateway)).toMatchObject([
+  expect(auditLines(gateway)).toMatchObject([
     {
       act: "change-keys",
       target: file,
@@ -127,7 +127,7 @@ test("keys that are reloaded by the control socket count at once, and each that 
   expect(await statusOf(bob.key)).toBe(200);
 });
 
-test("a gateway without a file of keys has none to reload", async () => {
+test("reload-keys fails on a gateway without a key file", async () => {
   const gateway = await controlled([await startFake()]);
   const { code, output } = await gateway.control("reload-keys");
   expect([code, output]).toEqual([1, expect.stringContaining("no file of keys")]);

@@ -6,8 +6,8 @@ import { expect, test } from "vitest";
 
 const log = pathToFileURL(join(import.meta.dirname, "../../../gateway/src/observability/log.ts")).href;
 
-/** A program that logs lines, given as its text, and ends. */
-function programOf(lines: string): string[] {
+/** Node arguments for a program that logs `lines`, a JavaScript expression, and exits. */
+function programArguments(lines: string): string[] {
   const program = `
     import { standardOutput } from ${JSON.stringify(log)};
     const output = standardOutput();
@@ -18,32 +18,34 @@ function programOf(lines: string): string[] {
   return ["--input-type=module", "--eval", program];
 }
 
-/** What it writes to its standard output. */
+/** The standard output of that program. */
 function outputOf(lines: string): string {
-  const { stdout, stderr } = spawnSync(process.execPath, programOf(lines), { maxBuffer: 2 ** 26 });
+  const { stdout, stderr } = spawnSync(process.execPath, programArguments(lines), { maxBuffer: 2 ** 26 });
   expect(stderr.toString()).toBe("");
   return stdout.toString();
 }
 
-test("lines of any characters are written as they are", () => {
+test("writes lines with non-ASCII characters unchanged", () => {
   expect(outputOf(`["one\\n", "zw\u00f6lf\\n", "\u{1f999}\\n"]`)).toBe("one\nzw\u00f6lf\n\u{1f999}\n");
 });
 
-test("many batches are written in order, and none is lost when the process ends", () => {
+test("writes many batches in order and loses none when the process exits", () => {
   const lines = Array.from({ length: 3000 }, (_, n) => `${n}${" \u20ac".repeat(n % 90)}\n`);
   expect(outputOf(`Array.from({ length: 3000 }, (_, n) => n + " \u20ac".repeat(n % 90) + "\\n")`)).toBe(
     lines.join(""),
   );
 });
 
-test("a line longer than a batch stays between its neighbours", () => {
+test("keeps a line longer than a batch in order", () => {
   expect(outputOf(`["a\\n", "b".repeat(200_000) + "\\n", "\u20ac".repeat(30_000) + "\\n", "c\\n"]`)).toBe(
     `a\n${"b".repeat(200_000)}\n${"\u20ac".repeat(30_000)}\nc\n`,
   );
 });
 
-test("a reader that is gone does not keep the process from ending in good order", async () => {
-  const child = spawn(process.execPath, programOf(`["one\\n"]`), { stdio: ["ignore", "pipe", "inherit"] });
+test("exits cleanly when the reader of its output is gone", async () => {
+  const child = spawn(process.execPath, programArguments(`["one\\n"]`), {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   child.stdout.destroy();
   expect(await once(child, "exit")).toEqual([0, null]);
 });

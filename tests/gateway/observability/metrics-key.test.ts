@@ -6,7 +6,7 @@ import { metric, startFake, startGateway } from "../../../test-support/gateway/g
 const METRICS_KEY_DIGEST = createHash("sha256").update("key-of-prometheus").digest("hex");
 const headers = { authorization: "Bearer key-of-prometheus" };
 
-test("the metrics key reads the metrics of several keys, and nothing else", async () => {
+test("the metrics key gives access to the metrics and nothing else", async () => {
   const API_KEYS = `${newKey("ada", []).line}\n${newKey("bob", []).line}`;
   const gateway = await startGateway(await startFake(), { API_KEYS, METRICS_KEY_DIGEST });
   await metric(gateway.url, "gateway_queue_limit 256", { headers });
@@ -18,7 +18,7 @@ test("the metrics key reads the metrics of several keys, and nothing else", asyn
   expect(wrong.status).toBe(401);
 });
 
-test("without a metrics key, no text is one", async () => {
+test("no bearer token reads the metrics if no metrics key is configured", async () => {
   const gateway = await startGateway(await startFake(), { API_KEYS: newKey("ada", []).line });
   for (const authorization of ["Bearer key-of-prometheus", "Bearer ", "Bearer undefined"]) {
     const response = await fetch(`${gateway.url}/metrics`, { headers: { authorization } });
@@ -26,7 +26,7 @@ test("without a metrics key, no text is one", async () => {
   }
 });
 
-test("a model of the config that no server has, and the memory of one that is loaded, are in the metrics", async () => {
+test("reports missing required models and the memory of loaded models", async () => {
   const fake = await startFake();
   fake.models = ["m:latest"];
   fake.loaded = [{ name: "m:latest", size: 1000, size_vram: 250 }];
@@ -41,7 +41,7 @@ test("a model of the config that no server has, and the memory of one that is lo
   expect(value("gateway_disk_size_bytes")).toBeGreaterThan(value("gateway_disk_free_bytes"));
 });
 
-test("while no server responds, no model counts as missing", async () => {
+test("reports no model as missing while no server responds", async () => {
   const gateway = await startGateway({ port: 9 }, { REQUIRED_MODELS: "m" });
   await metric(gateway.url, `gateway_backend_up{backend="127.0.0.1:9"} 0`);
   const text = await (await fetch(`${gateway.url}/metrics`)).text();

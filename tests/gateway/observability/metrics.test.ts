@@ -17,7 +17,7 @@ async function sum(url: string, name: string): Promise<number> {
   return Number(new RegExp(`^${name}_sum\\{[^}]*m:latest[^}]*\\} (.*)$`, "m").exec(text)?.[1]);
 }
 
-test("load, prompt and generation are told apart, in the metrics and in Server-Timing", async () => {
+test("reports load, prompt and generation times separately, in the metrics and in Server-Timing", async () => {
   const fake = await startFake();
   fake.loaded = [];
   fake.loadsWith({ waitMs: 80 });
@@ -33,13 +33,13 @@ test("load, prompt and generation are told apart, in the metrics and in Server-T
   expect(timing).toMatch(/queue;dur=[\d.]+, .*prompt;dur=250, generate;dur=1500/);
 });
 
-test("a client that leaves is counted by how far its request had come", async () => {
+test("counts client disconnects by the stage of the request", async () => {
   const fake = await startFake();
   fake.models = ["m:latest", "cold:1b"];
   fake.loaded = [{ name: "m:latest" }];
   fake.loadsWith("hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
-  const leave = async (body: object, ready: () => Promise<unknown>, stage: string): Promise<void> => {
+  const disconnect = async (body: object, ready: () => Promise<unknown>, stage: string): Promise<void> => {
     const client = new AbortController();
     const response = gateway.post(chat, body, { signal: client.signal });
     response.catch(() => undefined);
@@ -47,19 +47,19 @@ test("a client that leaves is counted by how far its request had come", async ()
     client.abort();
     await metric(gateway.url, `gateway_client_aborts_total{stage="${stage}"} 1`);
   };
-  await leave({ ...hello, model: "cold:1b" }, () => fake.load(), "load");
+  await disconnect({ ...hello, model: "cold:1b" }, () => fake.load(), "load");
   fake.respondWith("hang");
-  await leave(hello, () => fake.conversation(), "prompt");
+  await disconnect(hello, () => fake.conversation(), "prompt");
   fake.respondWith(token("x"), "hang");
   const slow = new AbortController();
   const first = await gateway.post(chat, streamed, { signal: slow.signal });
-  await leave(hello, () => metric(gateway.url, "gateway_queue_depth 1"), "queue");
+  await disconnect(hello, () => metric(gateway.url, "gateway_queue_depth 1"), "queue");
   slow.abort();
   await first.text().catch(() => "");
   await metric(gateway.url, 'gateway_client_aborts_total{stage="answer"} 1');
 });
 
-test("a stream that fails in the middle and a request that is turned away are counted by reason", async () => {
+test("counts failed streams and rejected requests by reason", async () => {
   const fake = await startFake();
   fake.respondWith(token("x"), { waitMs: 10 }, "cut");
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "50" });
@@ -84,17 +84,17 @@ test("each server's slots, load and state are metrics", async () => {
   await response.body?.cancel();
 });
 
-test("what clients make up never becomes a label, however much of it there is", async () => {
+test("values invented by clients never become labels, however many requests send them", async () => {
   const { key, line } = newKey("ada", ["models=m"]);
   const fake = await startFake();
   const gateway = await startGateway(fake, { API_KEYS: line });
   const names = async (): Promise<string[]> => {
     const text = await (await fetch(`${gateway.url}/metrics`, { headers: { "x-api-key": key } })).text();
-    // What the process says of itself comes and goes; this very request is counted when it is over.
+    // Process metrics vary, and this very request is counted only when it ends.
     const own = text.split("\n").filter((each) => /^(?!.*"\/metrics")(http|gen_ai|gateway)_/.test(each));
     return own.map((each) => each.replace(/ \S+$/, ""));
   };
-  const makeUp = async (n: number): Promise<void> => {
+  const sendInvented = async (n: number): Promise<void> => {
     const word = `made-up-${n}`;
     const headers = { "content-type": "application/json", "x-api-key": key };
     await gateway.post(chat, { ...hello, model: word }, { headers });
@@ -104,9 +104,9 @@ test("what clients make up never becomes a label, however much of it there is", 
     await fetch(`${gateway.url}/v1/models/${word}?${word}=1`, { headers });
     await gateway.post("/v1/embeddings", { model: `m:${word}`, input: word, [word]: 1 }, { headers });
   };
-  for (let n = 0; n < 3; n += 1) await makeUp(n);
+  for (let n = 0; n < 3; n += 1) await sendInvented(n);
   const before = await names();
-  for (let n = 3; n < 20; n += 1) await makeUp(n);
+  for (let n = 3; n < 20; n += 1) await sendInvented(n);
   const after = await names();
   expect(after.filter((each) => each.includes("made-up"))).toEqual([]);
   expect(after).toEqual(before);

@@ -28,7 +28,7 @@ interface Export {
   }[];
 }
 
-/** A collector, and the metrics that it was sent last. */
+/** Starts a collector that records the metrics it receives. */
 async function startCollector(status = 200) {
   const received: { path: string; metrics: readonly Metric[]; resource: object | undefined }[] = [];
   const server = createServer((request, response) => {
@@ -52,7 +52,7 @@ const attributes = (point: Point | undefined): object =>
     (point?.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0] as unknown]),
   );
 
-test("metrics are sent with the names and attributes of the GenAI conventions", async () => {
+test("exports metrics with the names and attributes of the GenAI conventions", async () => {
   const fake = await startFake();
   fake.respondWith(last({ prompt_eval_count: 30, eval_count: 5 }));
   const { endpoint, received } = await startCollector();
@@ -69,7 +69,7 @@ test("metrics are sent with the names and attributes of the GenAI conventions", 
   expect(usage.unit).toBe("{token}");
   const [input] = usage.histogram?.dataPoints ?? [];
   expect(input).toMatchObject({ count: "1", sum: 30 });
-  // Above 16, up to 64.
+  // 30 is in the bucket above 16, up to 64.
   expect(input?.bucketCounts).toEqual(["0", "0", "0", "1", ...Array<string>(8).fill("0")]);
   expect(input?.explicitBounds?.slice(0, 4)).toEqual([1, 4, 16, 64]);
   const operation = {
@@ -93,7 +93,7 @@ test("metrics are sent with the names and attributes of the GenAI conventions", 
   expect(find("gateway_queue_limit")?.gauge?.dataPoints[0]?.asDouble).toBe(256);
 });
 
-test("a gateway that stops sends what it has counted", async () => {
+test("exports pending metrics on shutdown", async () => {
   const { endpoint, received } = await startCollector();
   const gateway = await startGateway(await startFake(), { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
   expect(received).toEqual([]);
@@ -101,7 +101,7 @@ test("a gateway that stops sends what it has counted", async () => {
   expect(received).toHaveLength(1);
 });
 
-test("a collector that takes no metrics is logged once, and one can do without", async () => {
+test("logs a failing collector once, and exports nothing with OTEL_METRICS_EXPORTER=none", async () => {
   const { endpoint, received } = await startCollector(404);
   const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_METRIC_EXPORT_INTERVAL: "5" };
   const gateway = await startGateway(await startFake(), environment);

@@ -11,7 +11,7 @@ import {
 const chat = "/v1/chat/completions";
 const secret = "PLANTED";
 
-test("a request is one line: id, route, model, status, tokens and times", async () => {
+test("logs a request as one line with its id, route, model, status, tokens and times", async () => {
   const fake = await startFake();
   fake.respondWith({ waitMs: 30 }, token("a"), { waitMs: 30 }, last());
   const gateway = await startGateway(fake);
@@ -32,7 +32,7 @@ test("a request is one line: id, route, model, status, tokens and times", async 
   expect(gateway.log.filter((each) => each.includes(chat))).toHaveLength(1);
 });
 
-test("the first-token time of a whole answer is what Ollama did not spend on generating", async () => {
+test("the first-token time of a buffered response excludes the time Ollama spent generating", async () => {
   const fake = await startFake();
   fake.respondWith({ waitMs: 60 }, last({ message: { content: "x" }, eval_duration: 40e6 }));
   const gateway = await startGateway(fake);
@@ -41,10 +41,10 @@ test("the first-token time of a whole answer is what Ollama did not spend on gen
   expect((line["total_ms"] as number) - (line["first_token_ms"] as number)).toBeGreaterThanOrEqual(39);
 });
 
-test("neither prompts nor answers nor keys are in the log, whatever happens to them", async () => {
+test("logs neither prompts nor completions nor keys, whatever fails", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake, { LOG_LEVEL: "trace" });
-  const ask = async (body: unknown): Promise<void> => {
+  const post = async (body: unknown): Promise<void> => {
     const headers = {
       "content-type": "application/json",
       authorization: `Bearer ${secret}`,
@@ -55,22 +55,22 @@ test("neither prompts nor answers nor keys are in the log, whatever happens to t
   const prompt = { model: "m", messages: [{ role: "user", content: secret }], user: secret };
   for (const stream of [false, true]) {
     fake.respondWith(token(secret), last({ message: { content: secret } }));
-    await ask({ ...prompt, stream });
+    await post({ ...prompt, stream });
     // Ollama's errors may quote what the model wrote.
     fake.respondWith(
       token(secret),
       { waitMs: 20 },
       { line: { error: `error parsing tool call: raw='${secret}'` } },
     );
-    await ask({ ...prompt, stream });
+    await post({ ...prompt, stream });
     fake.respondWith(token(secret), { waitMs: 20 }, { raw: `{"message":{"content":"${secret}\n` });
-    await ask({ ...prompt, stream });
+    await post({ ...prompt, stream });
     fake.respondWith({ status: 500, body: JSON.stringify({ error: secret }) });
-    await ask({ ...prompt, stream });
+    await post({ ...prompt, stream });
   }
-  await ask({ ...prompt, [secret]: 1 });
-  await ask({ ...prompt, messages: [{ role: secret, content: secret }] });
-  await ask(`{"model":"m","messages":[{"role":"user","content":"${secret}`);
+  await post({ ...prompt, [secret]: 1 });
+  await post({ ...prompt, messages: [{ role: secret, content: secret }] });
+  await post(`{"model":"m","messages":[{"role":"user","content":"${secret}`);
   await fetch(`${gateway.url}/${secret}`);
   await gateway.requestLine("unknown");
   expect(gateway.log.length).toBeGreaterThan(11);
@@ -90,26 +90,26 @@ test.each([
   ["/api/generate", { prompt: secret, system: secret }],
   ["/api/embed", { input: secret }],
   ["/api/embeddings", { prompt: secret }],
-])("%s: nothing of what is asked and answered is in the log, at any level", async (path, body) => {
-  const answered = { message: { content: secret, thinking: secret }, response: secret, thinking: secret };
+])("%s: logs neither the prompt nor the completion, at any level", async (path, body) => {
+  const completion = { message: { content: secret, thinking: secret }, response: secret, thinking: secret };
   const fake = await startFake();
   const gateway = await startGateway(fake, { LOG_LEVEL: "trace" });
-  const ask = async (more: object): Promise<void> => {
+  const post = async (more: object): Promise<void> => {
     const response = await gateway.post(path, { model: "m", ...body, ...more });
     await response.text().catch(() => "");
   };
   const streams = path.includes("embed") ? [{}] : [{ stream: false }, { stream: true }];
   for (const stream of streams) {
-    fake.respondWith(last({ ...answered, embeddings: [[1]], embedding: [1] }));
-    await ask(stream);
+    fake.respondWith(last({ ...completion, embeddings: [[1]], embedding: [1] }));
+    await post(stream);
     expect(await gateway.requestLine(path)).toMatchObject({ status: 200 });
     for (const failure of [{ line: { error: secret } }, { raw: `{"${secret}\n` }]) {
       fake.respondWith(...(stream === streams[1] ? [token(secret), { waitMs: 20 }] : []), failure);
-      await ask(stream);
+      await post(stream);
     }
     fake.respondWith({ status: 500, body: JSON.stringify({ error: secret }) });
-    await ask(stream);
-    await ask({ ...stream, options: { num_gpu: secret, [secret]: secret } });
+    await post(stream);
+    await post({ ...stream, options: { num_gpu: secret, [secret]: secret } });
   }
   await gateway.requestLine(path, 5 * streams.length - 1);
   expect(gateway.log.join("")).not.toContain(secret);
@@ -119,7 +119,7 @@ test.each([
   ["trace", 2],
   ["info", 1],
   ["warn", 0],
-])("LOG_LEVEL %s: %d of a probe and a request are in the log", async (LOG_LEVEL, lines) => {
+])("LOG_LEVEL %s logs %d lines for a probe and a request", async (LOG_LEVEL, lines) => {
   const gateway = await startGateway(await startFake(), { LOG_LEVEL });
   await (await fetch(`${gateway.url}/health`)).text();
   await (await gateway.post(chat, hello)).text();
@@ -128,25 +128,22 @@ test.each([
   expect(written).toHaveLength(lines);
 });
 
-test.each([false, true])(
-  "prompts and answers are logged when LOG_TEXT says so (streamed: %j)",
-  async (stream) => {
-    const fake = await startFake();
-    fake.respondWith(token("Hel"), last({ message: { content: "lo" } }));
-    const gateway = await startGateway(fake, { LOG_TEXT: "on" });
-    await (await gateway.post(chat, { ...hello, stream })).text();
-    expect(await gateway.requestLine(chat)).toMatchObject({
-      prompt: [{ role: "user", content: "Hi" }],
-      answer: "Hello",
-    });
-  },
-);
+test.each([false, true])("logs prompts and completions if LOG_TEXT is on (streamed: %j)", async (stream) => {
+  const fake = await startFake();
+  fake.respondWith(token("Hel"), last({ message: { content: "lo" } }));
+  const gateway = await startGateway(fake, { LOG_TEXT: "on" });
+  await (await gateway.post(chat, { ...hello, stream })).text();
+  expect(await gateway.requestLine(chat)).toMatchObject({
+    prompt: [{ role: "user", content: "Hi" }],
+    answer: "Hello",
+  });
+});
 
 test.each([false, true])(
-  "a failure nobody foresaw says where it was, but not what the text was (streamed: %j)",
+  "logs the origin of an unexpected failure, but not the text (streamed: %j)",
   async (stream) => {
     const fake = await startFake();
-    // No version of Ollama sends this; it stands for a mistake of the gateway's own.
+    // No version of Ollama sends this; it stands for a bug in the gateway.
     const broken = { message: { content: "PLANTED", tool_calls: [{}] }, done: true };
     fake.respondWith(...(stream ? [token("Hel"), { waitMs: 20 }] : []), { line: broken });
     const gateway = await startGateway(fake);
@@ -163,24 +160,24 @@ test.each([false, true])(
   },
 );
 
-test("the client's request id is taken, returned and logged; a malformed one is replaced", async () => {
+test("returns and logs the client's request id, and replaces a malformed one", async () => {
   const gateway = await startGateway(await startFake());
-  const ask = async (id: string, body: object): Promise<string | null> => {
+  const requestIdFor = async (id: string, body: object): Promise<string | null> => {
     const headers = { "content-type": "application/json", "x-request-id": id };
     const response = await gateway.post(chat, body, { headers });
     await response.text();
     return response.headers.get("x-request-id");
   };
-  expect(await ask("abc-1", hello)).toBe("abc-1");
-  expect(await ask("abc-2", { ...hello, stream: true })).toBe("abc-2");
-  expect(await ask("abc-3", {})).toBe("abc-3");
-  expect(await ask("a b", hello)).toMatch(/^[0-9a-f-]{36}$/);
-  expect(await ask("x".repeat(129), hello)).toMatch(/^[0-9a-f-]{36}$/);
+  expect(await requestIdFor("abc-1", hello)).toBe("abc-1");
+  expect(await requestIdFor("abc-2", { ...hello, stream: true })).toBe("abc-2");
+  expect(await requestIdFor("abc-3", {})).toBe("abc-3");
+  expect(await requestIdFor("a b", hello)).toMatch(/^[0-9a-f-]{36}$/);
+  expect(await requestIdFor("x".repeat(129), hello)).toMatch(/^[0-9a-f-]{36}$/);
   const ids = await Promise.all([0, 1, 2].map((n) => gateway.requestLine(chat, n)));
   expect(ids.map((line) => line["request_id"])).toEqual(["abc-1", "abc-2", "abc-3"]);
 });
 
-test("probes are logged at debug, so that they do not bury what people ask for", async () => {
+test("logs probes at debug level, other requests at info", async () => {
   const gateway = await startGateway(await startFake());
   await fetch(`${gateway.url}/health`);
   await fetch(`${gateway.url}/v1/models`);
@@ -190,7 +187,7 @@ test("probes are logged at debug, so that they do not bury what people ask for",
   expect(await gateway.requestLine("/v1/models")).toMatchObject({ level: info });
 });
 
-test("a probe that fails is a warning once, and said again when it is well", async () => {
+test("logs a failing probe as a warning once, and its recovery", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake, { REQUIRED_MODELS: "n", POLL_INTERVAL_MS: "20" });
   const ready = async (): Promise<number> => (await fetch(`${gateway.url}/ready`)).status;

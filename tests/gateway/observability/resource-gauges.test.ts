@@ -9,7 +9,7 @@ import { readCgroupMemory } from "../../../gateway/src/observability/resource-ga
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 import { makeSiteCertificates } from "../../../test-support/released/certificates.ts";
 
-function folder(files: Readonly<Record<string, string>> = {}): string {
+function makeFolder(files: Readonly<Record<string, string>> = {}): string {
   const path = mkdtempSync(join(tmpdir(), "gateway-resources-"));
   onTestFinished(() => {
     rmSync(path, { recursive: true });
@@ -51,18 +51,18 @@ test.each([
     undefined,
   ],
   ["no control group", {}, undefined],
-])("the memory of a container is read from its control group: %s", (_title, files, expected) => {
-  expect(readCgroupMemory(folder(files))).toEqual(expected);
+])("reads the container's memory from its control group: %s", (_title, files, expected) => {
+  expect(readCgroupMemory(makeFolder(files))).toEqual(expected);
 });
 
-test("the dates of the edge's certificate are in the metrics, and gone with the edge", async () => {
-  const { certificate, key } = makeSiteCertificates(join(folder(), "site"), ["llm.example.org"]);
-  const asked: unknown[] = [];
+test("reports the dates of the edge's certificate while the edge is reachable", async () => {
+  const { certificate, key } = makeSiteCertificates(join(makeFolder(), "site"), ["llm.example.org"]);
+  const serverNames: unknown[] = [];
   const server = createServer({
     cert: readFileSync(certificate),
     key: readFileSync(key),
     SNICallback: (name, done) => {
-      asked.push(name);
+      serverNames.push(name);
       done(null);
     },
   }).listen(0, "127.0.0.1");
@@ -79,11 +79,11 @@ test("the dates of the edge's certificate are in the metrics, and gone with the 
   const [text] = [await read(), await read()];
   const date = (which: string) =>
     Number(new RegExp(`^gateway_certificate_${which}_seconds (\\S+)$`, "m").exec(text)?.[1]);
-  // Two days long.
+  // The certificate is valid for two days.
   expect(date("not_after") - date("not_before")).toBe(2 * 86_400);
   expect(Math.abs(date("not_before") - Date.now() / 1000)).toBeLessThan(3600);
   // One connection serves both dates and both scrapes.
-  expect(asked).toEqual(["llm.example.org"]);
+  expect(serverNames).toEqual(["llm.example.org"]);
 
   const other = await startGateway(await startFake(), { WATCHED_CERTIFICATE: "127.0.0.1:9/llm.example.org" });
   const none = await (await fetch(`${other.url}/metrics`)).text();

@@ -55,7 +55,7 @@ function attributesOf(span: Span | undefined): Record<string, unknown> {
   return Object.fromEntries((span?.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]]));
 }
 
-test("a traceparent is taken, passed on to Ollama and logged", async () => {
+test("forwards a traceparent to Ollama and logs its trace id", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const traceparent = `00-${traceId}-${parentId}-01`;
@@ -69,7 +69,7 @@ test("a traceparent is taken, passed on to Ollama and logged", async () => {
 test.each([
   ["/v1/embeddings", { model: "m", input: "Hi" }],
   ["/api/embed", { model: "m", input: "Hi" }],
-])("a traceparent is passed on with an embedding, too (%s)", async (path, body) => {
+])("forwards a traceparent with an embedding request (%s)", async (path, body) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const traceparent = `00-${traceId}-${parentId}-01`;
@@ -82,7 +82,7 @@ test.each([
   `00-${"0".repeat(32)}-${parentId}-01`,
   `00-${traceId}-${"0".repeat(16)}-01`,
   `ff-${traceId}-${parentId}-01`,
-])("a traceparent that is none goes nowhere (%s)", async (traceparent) => {
+])("drops an invalid traceparent (%s)", async (traceparent) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   await (await gateway.post(chat, hello, { headers: { ...json, traceparent } })).text();
@@ -90,7 +90,7 @@ test.each([
   expect(await gateway.requestLine(chat)).not.toHaveProperty("trace_id");
 });
 
-test("with a collector, a request's spans say where its time went", async () => {
+test("exports spans that show where a request's time went", async () => {
   const { endpoint, spans, services } = await startCollector();
   const fake = await startFake();
   fake.loaded = [];
@@ -122,7 +122,7 @@ test("with a collector, a request's spans say where its time went", async () => 
   expect(services).toContainEqual({ stringValue: "here" });
 });
 
-test("a trace that its beginner does not record is not recorded here, and one begun here is", async () => {
+test("does not record an incoming trace that is not sampled, and records one started here", async () => {
   const { endpoint, spans } = await startCollector();
   const fake = await startFake();
   const gateway = await startGateway(fake, {
@@ -140,7 +140,7 @@ test("a trace that its beginner does not record is not recorded here, and one be
   expect((await fake.conversation(1)).headers["traceparent"]).toMatch(/^00-\w{32}-\w{16}-01$/);
 });
 
-test("a failure in mid-stream is an error of its spans", async () => {
+test("marks the span of a stream that fails midway as an error", async () => {
   const { endpoint, spans } = await startCollector();
   const fake = await startFake();
   fake.respondWith(token("Hel"), { waitMs: 10 }, "cut");
@@ -154,7 +154,7 @@ test("a failure in mid-stream is an error of its spans", async () => {
   expect(attributesOf(call)).toMatchObject({ "error.type": "upstream_incomplete" });
 });
 
-test("a collector that takes nothing costs the traces, and nothing else", async () => {
+test("a failing collector costs only the traces", async () => {
   const { endpoint } = await startCollector(500);
   const gateway = await startGateway(await startFake(), {
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
@@ -164,7 +164,7 @@ test("a collector that takes nothing costs the traces, and nothing else", async 
   await expect
     .poll(() => gateway.log.filter((line) => line.includes("cannot export traces, dropping them")).length)
     .toBe(1);
-  // A span for each request and each answer, and for what waiting there was.
+  // A span for each request, for each call to Ollama, and for each wait.
   await expect
     .poll(async () => (await fetch(`${gateway.url}/metrics`)).text(), { timeout: 3000 })
     .toMatch(/^gateway_spans_dropped ([6-9]|1\d)$/m);

@@ -3,14 +3,14 @@ import { makeSafe } from "../../../../gateway/src/json-schema/make-safe.ts";
 import type { JsonSchema } from "../../../../gateway/src/json-schema/references.ts";
 import { JsonParser } from "../../../../gateway/src/lib/json/parser.ts";
 
-/** A schema as the gateway reads it: integers that no double holds are raw literals. */
-function read(text: string): JsonSchema {
+/** Parses a schema as the gateway does: integers that a double cannot represent are raw literals. */
+function parseSchema(text: string): JsonSchema {
   const parser = new JsonParser();
   parser.push(Buffer.from(text));
   return parser.end() as JsonSchema;
 }
 
-describe("an integer that no double holds is a number to the schema", () => {
+describe("an integer beyond double precision counts as a number in a schema", () => {
   test.each([
     ['{"type":"string","maxLength":99999999999999999999}', '{"type":"string"}', ["maxLength"]],
     ['{"type":"string","minLength":9007199254740993}', '{"type":"string","minLength":2000}', ["minLength"]],
@@ -25,15 +25,15 @@ describe("an integer that no double holds is a number to the schema", () => {
       '{"enum":[9007199254740993]}',
       [],
     ],
-  ])("%s", (sent, passedOn, ignored) => {
-    const safe = makeSafe(read(sent), "format");
+  ])("%s", (sent, forwarded, ignored) => {
+    const safe = makeSafe(parseSchema(sent), "format");
     expect(safe.ignored).toEqual(ignored);
     expect(JSON.stringify(safe.schema)).not.toContain("rawJSON");
-    if (passedOn !== undefined) expect(JSON.stringify(safe.schema)).toBe(passedOn);
+    if (forwarded !== undefined) expect(JSON.stringify(safe.schema)).toBe(forwarded);
   });
 });
 
-describe("it is no schema, in the place of one", () => {
+describe("an integer beyond double precision is rejected where a schema is expected", () => {
   test.each([
     ['{"properties":{"a":9007199254740993}}', "format.properties.a"],
     ['{"properties":9007199254740993}', "format.properties"],
@@ -43,7 +43,7 @@ describe("it is no schema, in the place of one", () => {
     ['{"$ref":"#/x","x":9007199254740993}', "format.$ref"],
     ['{"$ref":"#/x/rawJSON","x":9007199254740993}', "format.$ref"],
   ])("%s", (sent, param) => {
-    expect(() => makeSafe(read(sent), "format")).toThrow(
+    expect(() => makeSafe(parseSchema(sent), "format")).toThrow(
       expect.objectContaining({ code: "invalid_value", param }) as Error,
     );
   });

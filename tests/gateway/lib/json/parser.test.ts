@@ -17,8 +17,8 @@ const tokens = [
   ...["0", "-0", "01", "1.", "-", "1.5e3", "12345", "true", "false", "null", "nul", " ", "\n", "\ufeff", "é"],
 ];
 
-/** The same each time. */
-function random(seed: number): (below: number) => number {
+/** A deterministic random generator. */
+function seededRandom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
@@ -40,15 +40,15 @@ function randomText(next: (below: number) => number, depth = 0): string {
   }
 }
 
-test("a text in pieces of any length is read as JSON.parse reads it whole, or refused like there", () => {
-  const next = random(7);
+test("parses text in chunks of any length like JSON.parse parses the complete text", () => {
+  const next = seededRandom(7);
   let valid = 0;
   for (let n = 0; n < 20_000; n += 1) {
     const text =
       n % 2 === 0
         ? randomText(next)
         : Array.from({ length: 1 + next(7) }, () => tokens[next(tokens.length)]).join("");
-    // Beyond a double, JSON.parse makes infinity of it.
+    // JSON.parse turns numbers beyond a double's range into infinity.
     if (/e\d{3}/.test(text)) continue;
     let expected: unknown;
     try {
@@ -63,7 +63,7 @@ test("a text in pieces of any length is read as JSON.parse reads it whole, or re
   expect(valid).toBeGreaterThan(5000);
 });
 
-test("an integer that no double holds is written as it was read", () => {
+test("preserves the digits of an integer beyond double precision", () => {
   const text = '{"a":[9007199254740993,-9223372036854775808,18446744073709551615],"b":0.1}';
   expect(JSON.stringify(parse(text, 3))).toBe(text);
   expect(JSON.stringify(parse(text, 1000))).toBe(text);
@@ -79,11 +79,11 @@ test.each([
   ['{"\\u005f_proto__":1}', undefined],
   ["[".repeat(129), undefined],
   [`[${"0,".repeat(20_000)}0]`, undefined],
-])("of %j the simple values are counted, or it is not simple: %j", (text, values) => {
+])("counts the values of simple JSON, undefined if it is not simple: %j, %j", (text, values) => {
   expect(simpleJsonValues(text)).toBe(values);
 });
 
-test("JSON in pieces is what JSON.stringify makes of it", async () => {
+test("jsonPieces yields the output of JSON.stringify in bounded pieces", async () => {
   const value = {
     text: `${"a\u{1f600}\n".repeat(100_000)}\ud800`,
     none: undefined,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { AllowedOrigins, parseAllowedOrigin } from "../../../../gateway/src/lib/network/allowed-origins.ts";
 
-function has(origin: string, ...entries: readonly string[]): boolean {
+function isAllowed(origin: string, ...entries: readonly string[]): boolean {
   return new AllowedOrigins(entries.map(parseAllowedOrigin)).has(origin);
 }
 
@@ -17,8 +17,8 @@ test.each([
   "tauri://localhost",
   "vscode-webview://1a2b",
   "vscode-file://vscode-app",
-])("%s is allowed without being configured", (origin) => {
-  expect(has(origin)).toBe(true);
+])("allows %s by default", (origin) => {
+  expect(isAllowed(origin)).toBe(true);
 });
 
 test.each([
@@ -32,8 +32,8 @@ test.each([
   "chrome-extension://abc",
   "x-app://obsidian.md",
   "ftp://localhost",
-])("%s is not allowed without being configured", (origin) => {
-  expect(has(origin)).toBe(false);
+])("does not allow %s by default", (origin) => {
+  expect(isAllowed(origin)).toBe(false);
 });
 
 test.each([
@@ -50,12 +50,12 @@ test.each([
   ["chrome-extension://*", "chrome-extension://abcdef", true],
   ["*", "https://anything.example", true],
   ["*", "null", true],
-])("with %s, %s is allowed: %s", (entry, origin, expected) => {
-  expect(has(origin, entry)).toBe(expected);
+])("entry %s allows %s: %s", (entry, origin, expected) => {
+  expect(isAllowed(origin, entry)).toBe(expected);
 });
 
 test.each(["example.org", "https://", "https://a.org/path", "https://*.*.org", "https://a b", "://a", "**"])(
-  "'%s' is no origin",
+  "rejects the malformed origin '%s'",
   (entry) => {
     expect(() => parseAllowedOrigin(entry)).toThrow(/is not an origin/);
   },

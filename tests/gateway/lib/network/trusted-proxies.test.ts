@@ -6,7 +6,7 @@ import { hello, startFake, startGateway } from "../../../../test-support/gateway
 
 const chat = "/v1/chat/completions";
 
-/** The address that the log has for a request with an X-Forwarded-For, sent from 127.0.0.1. */
+/** The address logged for a request from 127.0.0.1 with the given X-Forwarded-For header. */
 async function loggedAddress(forwarded: string | undefined, trusted: string): Promise<unknown> {
   const fake = await startFake();
   fake.respondWith(last());
@@ -25,29 +25,29 @@ afterEach(() => {
 
 describe("the client's address", () => {
   it.each<[string, string | undefined, string, string]>([
-    ["is the connection's", undefined, "", "127.0.0.1"],
-    ["is never what a stranger says it is", "10.1.2.3", "", "127.0.0.1"],
+    ["is the connection's without a header", undefined, "", "127.0.0.1"],
+    ["is the connection's if no proxy is trusted", "10.1.2.3", "", "127.0.0.1"],
     [
-      "is never what a stranger says, whoever else is trusted",
+      "is the connection's if only other proxies are trusted",
       "10.1.2.3",
       "10.0.0.0/8,edge.invalid",
       "127.0.0.1",
     ],
-    ["is what a trusted proxy says", "192.0.2.7", "127.0.0.1", "192.0.2.7"],
-    ["is what a proxy of a trusted network says", "2001:db8::7", "127.0.0.0/8", "2001:db8::7"],
-    ["is what a proxy trusted by its name says", "192.0.2.7", "localhost", "192.0.2.7"],
+    ["is taken from a trusted proxy", "192.0.2.7", "127.0.0.1", "192.0.2.7"],
+    ["is taken from a proxy in a trusted network", "2001:db8::7", "127.0.0.0/8", "2001:db8::7"],
+    ["is taken from a proxy trusted by name", "192.0.2.7", "localhost", "192.0.2.7"],
     [
-      "is the last that no trusted proxy has",
+      "is the last one that is not a trusted proxy",
       "6.6.6.6, 192.0.2.7, 10.0.0.1",
       "127.0.0.1,10.0.0.0/8",
       "192.0.2.7",
     ],
-    ["is the proxy's when the proxy passes on no address", "unknown", "127.0.0.1", "127.0.0.1"],
+    ["is the proxy's if the proxy forwards no address", "unknown", "127.0.0.1", "127.0.0.1"],
   ])("%s", async (_, forwarded, trusted, address) => {
     expect(await loggedAddress(forwarded, trusted)).toBe(address);
   });
 
-  it("is logged for each request that was refused for its key, /metrics too", async () => {
+  it("is logged for every request with an invalid key, including /metrics", async () => {
     const gateway = await startGateway(
       { port: 1 },
       {
@@ -68,23 +68,23 @@ describe("the client's address", () => {
 });
 
 describe("a proxy's name", () => {
-  const resolvesTo = (...addresses: string[]) =>
+  const mockLookup = (...addresses: string[]) =>
     vi.spyOn(dns, "lookup").mockResolvedValue(addresses.map((address) => ({ address, family: 4 })) as never);
 
-  it("is looked up again when an address is not known, and what it had before is not trusted any more", async () => {
+  it("is resolved again for an unknown address, and its previous address loses trust", async () => {
     const proxies = new TrustedProxies(parseProxies(["edge"]));
-    resolvesTo("172.18.0.5");
+    mockLookup("172.18.0.5");
     expect(proxies.mayTrust("::ffff:172.18.0.5")).toBe(true);
     await proxies.refresh();
     expect(proxies.trusts("::ffff:172.18.0.5")).toBe(true);
     expect(proxies.mayTrust("172.18.0.5")).toBe(false);
-    resolvesTo("172.18.0.6");
+    mockLookup("172.18.0.6");
     expect(proxies.mayTrust("172.18.0.6")).toBe(true);
     await proxies.refresh();
     expect([proxies.trusts("172.18.0.6"), proxies.trusts("172.18.0.5")]).toEqual([true, false]);
   });
 
-  it("is looked up once for all requests that wait, and trusts nobody when it is not found", async () => {
+  it("is resolved once for all waiting requests, and no address is trusted if that fails", async () => {
     const proxies = new TrustedProxies(parseProxies(["edge"]));
     const lookup = vi.spyOn(dns, "lookup").mockRejectedValue(new Error("ENOTFOUND"));
     await Promise.all([proxies.refresh(), proxies.refresh(), proxies.refresh()]);
@@ -96,7 +96,7 @@ describe("a proxy's name", () => {
 
 describe("TRUSTED_PROXIES", () => {
   it.each(["10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8/8", "10.0.0.256", "http://edge", "ed ge", "::1/129", "*"])(
-    "refuses %s by name",
+    "rejects %s and names it",
     (entry) => {
       expect(() => parseProxies([entry])).toThrow(`${entry} is not an address, network or host name`);
     },
