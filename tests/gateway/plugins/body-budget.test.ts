@@ -24,7 +24,7 @@ async function start(): Promise<{ fake: FakeOllama; gateway: Awaited<ReturnType<
   return { fake, gateway };
 }
 
-/** A body whose length is not told before. */
+/** A body without a Content-Length. */
 function chunked(body: unknown): RequestInit {
   const text = JSON.stringify(body);
   const pieces = [text.slice(0, 1000), text.slice(1000)];
@@ -39,32 +39,29 @@ function chunked(body: unknown): RequestInit {
 }
 
 test.each([
-  ["told before", (body: unknown): RequestInit => ({ body: JSON.stringify(body) })],
-  ["only seen as it comes", chunked],
-])(
-  "bodies whose length is %s are refused when there is no room, and small ones are not",
-  async (_how, init) => {
-    const { fake, gateway } = await start();
-    let release: () => void = () => undefined;
-    const until = new Promise<void>((resolve) => (release = resolve));
-    fake.respondWith({ until }, token("x"), last());
-    const first = gateway.post(chat, long(200), init(long(200)));
-    await fake.conversation();
-    const refused = await gateway.post(chat, long(150), init(long(150)));
-    expect(refused.status).toBe(503);
-    expect(refused.headers.get("retry-after")).toBe("2");
-    expect(await errorOf(refused)).toMatchObject({ code: "bodies_full", type: "server_error" });
-    const small = gateway.post(chat, hello);
-    await fake.conversation(1);
-    release();
-    expect([(await first).status, (await small).status]).toEqual([200, 200]);
-    await metric(gateway.url, 'gateway_refusals_total{reason="bodies_full"} 1');
-    // What was held is free again.
-    expect((await gateway.post(chat, long(200), init(long(200)))).status).toBe(200);
-  },
-);
+  ["declared", (body: unknown): RequestInit => ({ body: JSON.stringify(body) })],
+  ["unknown in advance", chunked],
+])("rejects bodies over the budget whose length is %s, but accepts small ones", async (_length, init) => {
+  const { fake, gateway } = await start();
+  let release: () => void = () => undefined;
+  const until = new Promise<void>((resolve) => (release = resolve));
+  fake.respondWith({ until }, token("x"), last());
+  const first = gateway.post(chat, long(200), init(long(200)));
+  await fake.conversation();
+  const refused = await gateway.post(chat, long(150), init(long(150)));
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get("retry-after")).toBe("2");
+  expect(await errorOf(refused)).toMatchObject({ code: "bodies_full", type: "server_error" });
+  const small = gateway.post(chat, hello);
+  await fake.conversation(1);
+  release();
+  expect([(await first).status, (await small).status]).toEqual([200, 200]);
+  await metric(gateway.url, 'gateway_refusals_total{reason="bodies_full"} 1');
+  // The budget is free again.
+  expect((await gateway.post(chat, long(200), init(long(200)))).status).toBe(200);
+});
 
-test("a body that is too large by itself is told so, not that there is no room", async () => {
+test("rejects a body over the body limit as too large, not for lack of budget", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake, {
     BODIES_LIMIT_BYTES: `${256 * KIB}`,
@@ -74,23 +71,23 @@ test("a body that is too large by itself is told so, not that there is no room",
   expect((await errorOf(refused)).code).toBe("body_too_large");
 });
 
-test("bodies that are too large by themselves leave no trace", async () => {
+test("bodies rejected as too large leave no budget taken", async () => {
   const { gateway } = await start();
   for (let n = 0; n < 8; n += 1) {
     const refused = await gateway.post(chat, long(600), chunked(long(600))).catch(() => undefined);
-    // The connection may be closed before the answer was read.
+    // The connection may close before the response was read.
     if (refused !== undefined) expect(refused.status).toBe(413);
   }
   expect((await gateway.post(chat, long(200))).status).toBe(200);
 });
 
-test("what is only announced keeps nobody out", async () => {
+test("a declared Content-Length alone takes no budget", async () => {
   const { gateway } = await start();
-  const announced = Array.from({ length: 3 }, () => connect(gateway.port, "127.0.0.1"));
+  const declaring = Array.from({ length: 3 }, () => connect(gateway.port, "127.0.0.1"));
   onTestFinished(() => {
-    for (const socket of announced) socket.destroy();
+    for (const socket of declaring) socket.destroy();
   });
-  for (const socket of announced)
+  for (const socket of declaring)
     socket.write(
       `POST ${chat} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 200000\r\n\r\n{`,
     );
@@ -98,7 +95,7 @@ test("what is only announced keeps nobody out", async () => {
   expect((await gateway.post(chat, long(200))).status).toBe(200);
 });
 
-test("values count for what they take, however short they are written", async () => {
+test("charges JSON values by the memory they take, not by their text", async () => {
   const { fake, gateway } = await start();
   let release: () => void = () => undefined;
   const until = new Promise<void>((resolve) => (release = resolve));
@@ -112,18 +109,18 @@ test("values count for what they take, however short they are written", async ()
   expect((await first).status).toBe(200);
 });
 
-test("small bodies count as they arrive: thousands that stop one byte short do not fill the memory", async () => {
+test("charges small bodies as they arrive, so that many incomplete ones do not fill the memory", async () => {
   const gateway = await startGateway(await startFake(), {
-    // A quarter of it is for small bodies.
+    // A quarter of the budget is for small bodies.
     BODIES_LIMIT_BYTES: `${1024 * KIB}`,
     BODY_LIMIT_BYTES: `${64 * KIB}`,
   });
   const head = `POST ${chat} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n`;
   const sent = `{"a":"${"x".repeat(50 * KIB)}"`;
-  const answers: string[] = [];
+  const responses: string[] = [];
   const sockets = Array.from({ length: 12 }, () => {
     const socket = connect(gateway.port, "127.0.0.1");
-    socket.on("data", (piece) => answers.push(piece.toString()));
+    socket.on("data", (piece) => responses.push(piece.toString()));
     socket.on("error", () => undefined);
     socket.write(`${head}content-length: ${sent.length + 1}\r\n\r\n${sent}`);
     return socket;
@@ -131,18 +128,18 @@ test("small bodies count as they arrive: thousands that stop one byte short do n
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy();
   });
-  // Five of them are 250 KiB.
-  await expect.poll(() => answers.length, { timeout: 45_000 }).toBe(7);
-  for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 503 [^]*bodies_full/);
+  // Five of the 12 bodies fit: they take 250 KiB.
+  await expect.poll(() => responses.length, { timeout: 45_000 }).toBe(7);
+  for (const response of responses) expect(response).toMatch(/^HTTP\/1\.1 503 [^]*bodies_full/);
   for (const socket of sockets) socket.destroy();
   await expect.poll(async () => (await gateway.post(chat, long(50))).status, { timeout: 45_000 }).toBe(200);
 });
 
-describe("of the bound on bodies together", () => {
+describe("shares of the body budget", () => {
   const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
   const body = long(200);
 
-  /** Room for five of the bodies; what is sent is held until the test ends. */
+  /** A gateway with room for five of the bodies, whose requests hang until the test ends. */
   async function startHolding(keys: string): Promise<(key?: string) => Promise<Response | "held">> {
     const fake = await startFake();
     const gateway = await startGateway(fake, {
@@ -154,25 +151,25 @@ describe("of the bound on bodies together", () => {
     return (key) => {
       fake.respondWith("hang");
       const headers = { "content-type": "application/json", authorization: `Bearer ${key ?? "none"}` };
-      const answer = gateway.post(chat, body, { headers });
-      answer.catch(() => undefined);
+      const response = gateway.post(chat, body, { headers });
+      response.catch(() => undefined);
       const index = held;
       const arrived = fake.conversation(index).then(() => {
         held = index + 1;
         return "held" as const;
       });
       arrived.catch(() => undefined);
-      return Promise.race([answer, arrived]);
+      return Promise.race([response, arrived]);
     };
   }
 
   async function expectRefused(sent: Promise<Response | "held">): Promise<void> {
-    const answer = await sent;
-    if (answer === "held") throw new Error("it was let in");
-    expect((await errorOf(answer)).code).toBe("bodies_full");
+    const outcome = await sent;
+    if (outcome === "held") throw new Error("the request was admitted");
+    expect((await errorOf(outcome)).code).toBe("bodies_full");
   }
 
-  test("one of several keys leaves room for the others, however much it sends", async () => {
+  test("one of several keys cannot use the complete budget", async () => {
     const send = await startHolding(`${ada.line}; ${bob.line}`);
     for (let n = 0; n < 3; n += 1) expect(await send(ada.key)).toBe("held");
     await expectRefused(send(ada.key));
@@ -181,15 +178,15 @@ describe("of the bound on bodies together", () => {
   });
 
   test.each([
-    ["the only key there is", ada.line, ada.key],
-    ["who needs no key", "", undefined],
-  ])("%s has all", async (_who, keys, key) => {
+    ["the only key", ada.line, ada.key],
+    ["a client of a gateway without keys", "", undefined],
+  ])("%s may use the complete budget", async (_client, keys, key) => {
     const send = await startHolding(keys);
     for (let n = 0; n < 5; n += 1) expect(await send(key)).toBe("held");
     await expectRefused(send(key));
   });
 
-  test("one body of a key may take all there is", async () => {
+  test("a single body may take the complete budget", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake, {
       BODIES_LIMIT_BYTES: `${256 * KIB}`,

@@ -6,7 +6,7 @@ import { startFake, startGateway, type TestGateway } from "../../../test-support
 const path = `/api/blobs/sha256:${"a".repeat(64)}`;
 const admin = newKey("root", ["admin"]);
 
-/** Begins an upload of which only a part is sent. */
+/** Starts an upload and sends only part of its body. */
 function beginUpload({ port }: TestGateway) {
   const socket = connect(port, "127.0.0.1");
   let received = "";
@@ -19,8 +19,8 @@ function beginUpload({ port }: TestGateway) {
   return { socket, received: () => received };
 }
 
-describe("an upload that breaks off is logged with its client's address, and the gateway goes on:", () => {
-  test("the client left", async () => {
+describe("logs an incomplete upload with its client's address and keeps serving after", () => {
+  test("a client disconnect", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake, { API_KEYS: admin.line });
     const { socket } = beginUpload(gateway);
@@ -30,7 +30,7 @@ describe("an upload that breaks off is logged with its client's address, and the
     expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
   });
 
-  test("Ollama closed the connection", async () => {
+  test("a connection closed by Ollama", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake, { API_KEYS: admin.line });
     const { received } = beginUpload(gateway);
@@ -41,7 +41,7 @@ describe("an upload that breaks off is logged with its client's address, and the
     expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
   });
 
-  test("it fell silent", async () => {
+  test("a client that stopped sending", async () => {
     const fake = await startFake();
     const gateway = await startGateway(fake, { API_KEYS: admin.line, REQUEST_TIMEOUT_MS: "300" });
     const { received } = beginUpload(gateway);

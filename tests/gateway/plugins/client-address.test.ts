@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { parseProxies, TrustedProxies } from "../../../gateway/src/lib/network/trusted-proxies.ts";
 import { findClientAddress } from "../../../gateway/src/plugins/client-address.ts";
 
-test("a client that left while its proxy's name was looked up kept its key's place for good", async () => {
+test("runs no further hooks for a client that disconnects during the lookup of its proxy's name", async () => {
   const proxies = new TrustedProxies(parseProxies(["proxy.invalid"]));
   const { promise: lookup, resolve: endLookup } = Promise.withResolvers<undefined>();
   const refresh = vi.spyOn(proxies, "refresh").mockReturnValue(lookup);

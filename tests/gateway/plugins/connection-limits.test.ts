@@ -5,7 +5,7 @@ import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import { errorOf, hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const chat = "/v1/chat/completions";
-const patience = { timeout: 45_000 };
+const pollOptions = { timeout: 45_000 };
 const ada = newKey("ada", []);
 
 interface Client {
@@ -26,7 +26,7 @@ function open(port: number, bytes = ""): Client {
   return { socket, received: () => received, isClosed: () => closed };
 }
 
-/** The head of a request and the beginning of its body, whose next bytes come one by one, for good. */
+/** Sends the head of a request and the start of its body, then one byte at a time without end. */
 function openDripping(port: number, head: string): Client {
   const client = open(
     port,
@@ -34,7 +34,7 @@ function openDripping(port: number, head: string): Client {
   );
   const dripping = setInterval(() => client.socket.write(" "), 50);
   client.socket.on("end", () => {
-    // It goes on all the same.
+    // Keeps sending.
   });
   onTestFinished(() => {
     clearInterval(dripping);
@@ -47,7 +47,7 @@ function post(path: string, key: string, body: object): string {
   return `POST ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\ncontent-length: ${text.length}\r\n\r\n${text}`;
 }
 
-describe("a connection whose body nobody reads is closed, however its bytes drip on, after", () => {
+describe("closes a connection whose unread body keeps arriving after responding with", () => {
   test.each([
     ["401", `POST ${chat} HTTP/1.1`],
     ["404", "POST /v1/nothing HTTP/1.1\r\nauthorization: Bearer KEY"],
@@ -61,14 +61,14 @@ describe("a connection whose body nobody reads is closed, however its bytes drip
       REQUEST_TIMEOUT_MS: "600000",
     });
     const client = openDripping(gateway.port, head.replace("KEY", ada.key));
-    // No JSON begins so.
+    // Invalid JSON.
     if (head.includes("expect-bad")) client.socket.write(`"${"\u0001".repeat(300_000)}`);
-    await expect.poll(client.received, patience).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
-    await expect.poll(client.isClosed, patience).toBe(true);
+    await expect.poll(client.received, pollOptions).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    await expect.poll(client.isClosed, pollOptions).toBe(true);
   });
 });
 
-test("a client that sends a large body in full reads why it was refused at its beginning", async () => {
+test("a client that sends a large body to its end still reads the early rejection", async () => {
   const gateway = await startGateway(await startFake());
   for (let n = 0; n < 20; n += 1) {
     const response = await gateway.post(chat, `{"a":${"[".repeat(10_000_000)}`);
@@ -77,35 +77,35 @@ test("a client that sends a large body in full reads why it was refused at its b
   }
 });
 
-test("what is sent behind a body that nobody reads is not answered", async () => {
+test("does not serve a request pipelined behind an unread body", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake, { API_KEYS: ada.line });
   const head = `POST ${chat} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n`;
   const client = open(gateway.port, `${head}0123456789`);
-  await expect.poll(client.received, patience).toMatch(/^HTTP\/1\.1 401 /);
+  await expect.poll(client.received, pollOptions).toMatch(/^HTTP\/1\.1 401 /);
   client.socket.write(`0123456789${post(chat, ada.key, hello)}`);
-  await expect.poll(client.isClosed, patience).toBe(true);
+  await expect.poll(client.isClosed, pollOptions).toBe(true);
   expect(client.received().split("HTTP/1.1")).toHaveLength(2);
   expect(fake.received).toHaveLength(0);
 });
 
-test("a refusal that comes with its body read leaves the connection open", async () => {
+test("keeps the connection open when the body of a rejected request has been read", async () => {
   const gateway = await startGateway(await startFake(), { API_KEYS: ada.line });
   const client = open(gateway.port, post(chat, "wrong", hello));
-  await expect.poll(client.received, patience).toMatch(/^HTTP\/1\.1 401 /);
+  await expect.poll(client.received, pollOptions).toMatch(/^HTTP\/1\.1 401 /);
   client.socket.write(post(chat, ada.key, hello));
-  await expect.poll(client.received, patience).toMatch(/HTTP\/1\.1 200 /);
+  await expect.poll(client.received, pollOptions).toMatch(/HTTP\/1\.1 200 /);
 });
 
-test("thousands of requests at once on one connection are not all served", async () => {
+test("closes a connection that pipelines thousands of requests", async () => {
   const gateway = await startGateway(await startFake());
   const client = open(gateway.port, "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(20_000));
-  await expect.poll(client.isClosed, patience).toBe(true);
+  await expect.poll(client.isClosed, pollOptions).toBe(true);
   expect(client.received().split("HTTP/1.1 200").length).toBeLessThan(1000);
   expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
 });
 
-test("connections are limited: an idle one makes room, else a new one is told that there is none", async () => {
+test("closes an idle connection at the connection limit, or rejects the new one with 503", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake, { CONNECTIONS_LIMIT: "4" });
   let release: () => void = () => undefined;
@@ -113,14 +113,14 @@ test("connections are limited: an idle one makes room, else a new one is told th
   const busy = Array.from({ length: 4 }, () => open(gateway.port, post(chat, "", hello)));
   await fake.conversation(3);
   const refused = open(gateway.port, post(chat, "", hello));
-  await expect.poll(refused.received, patience).toMatch(/^HTTP\/1\.1 503 [^]*connections_full/);
+  await expect.poll(refused.received, pollOptions).toMatch(/^HTTP\/1\.1 503 [^]*connections_full/);
   expect(refused.received()).toMatch(/retry-after: 2/i);
-  await expect.poll(refused.isClosed, patience).toBe(true);
+  await expect.poll(refused.isClosed, pollOptions).toBe(true);
   expect(fake.received).toHaveLength(4);
   release();
-  for (const client of busy) await expect.poll(client.received, patience).toMatch(/^HTTP\/1\.1 200 /);
+  for (const client of busy) await expect.poll(client.received, pollOptions).toMatch(/^HTTP\/1\.1 200 /);
   const served = open(gateway.port, post(chat, "", hello));
-  await expect.poll(served.received, patience).toMatch(/^HTTP\/1\.1 200 /);
+  await expect.poll(served.received, pollOptions).toMatch(/^HTTP\/1\.1 200 /);
   expect(busy.some((client) => client.isClosed())).toBe(true);
 });
 
@@ -128,8 +128,8 @@ test.each([
   ["no request", "", ada.line],
   ["half a request", `POST ${chat} HTTP/1.1\r\nhost: localhost\r\n`, ada.line],
   ["a wrong key", post(chat, "wrong", hello), ada.line],
-  ["no request, where none needs a key", "", ""],
-])("clients that send %s keep nobody out, however many", async (_what, bytes, keys) => {
+  ["no request, to a gateway without keys", "", ""],
+])("many clients that send %s do not block others", async (_request, bytes, keys) => {
   const fake = await startFake();
   const gateway = await startGateway(fake, { CONNECTIONS_LIMIT: "16", API_KEYS: keys });
   fake.respondWith("hang");
@@ -137,7 +137,7 @@ test.each([
   await fake.conversation();
   const strangers = Array.from({ length: 40 }, () => open(gateway.port, bytes));
   await expect
-    .poll(() => strangers.filter((client) => client.isClosed()).length, patience)
+    .poll(() => strangers.filter((client) => client.isClosed()).length, pollOptions)
     .toBeGreaterThanOrEqual(36);
   expect(known.isClosed()).toBe(false);
   open(gateway.port, post(chat, ada.key, hello));

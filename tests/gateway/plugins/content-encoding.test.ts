@@ -15,13 +15,13 @@ const route = "/v1/chat/completions";
 const MIB = 1024 * 1024;
 
 // Brotli takes seconds for a megabyte at its default quality.
-const quickly = { params: { [constants.BROTLI_PARAM_QUALITY]: 2 } };
+const fastBrotli = { params: { [constants.BROTLI_PARAM_QUALITY]: 2 } };
 
 const encoders = {
   gzip: gzipSync,
   "x-gzip": gzipSync,
   deflate: deflateSync,
-  br: (body: Buffer | string) => brotliCompressSync(body, quickly),
+  br: (body: Buffer | string) => brotliCompressSync(body, fastBrotli),
   zstd: zstdCompressSync,
 } as const;
 const encodings = Object.keys(encoders) as (keyof typeof encoders)[];
@@ -34,8 +34,8 @@ function post(url: string, encoding: string, body: Buffer, path = route): Promis
   });
 }
 
-/** A model that has room for a prompt as long as a body may be. */
-async function startRoomyFake(): Promise<FakeOllama> {
+/** A fake whose model's context fits a prompt of the largest body. */
+async function startLargeContextFake(): Promise<FakeOllama> {
   const fake = await startFake();
   fake.loaded = [{ name: "m:latest", context_length: 100 * MIB }];
   return fake;
@@ -44,7 +44,7 @@ async function startRoomyFake(): Promise<FakeOllama> {
 const withText = (text: string) =>
   Buffer.from(JSON.stringify({ ...hello, messages: [{ role: "user", content: text }] }));
 
-test.each(encodings)("a body in %s is decoded", async (encoding) => {
+test.each(encodings)("decodes a body in %s", async (encoding) => {
   const fake = await startFake();
   const { url } = await startGateway(fake);
   const response = await post(url, encoding, encoders[encoding](JSON.stringify(hello)));
@@ -52,8 +52,8 @@ test.each(encodings)("a body in %s is decoded", async (encoding) => {
   expect((await fake.conversation()).body.messages).toEqual(hello.messages);
 });
 
-test.each(encodings)("a long body in %s is decoded as it was", async (encoding) => {
-  const fake = await startRoomyFake();
+test.each(encodings)("decodes a long body in %s to its original text", async (encoding) => {
+  const fake = await startLargeContextFake();
   const { url } = await startGateway(fake);
   const text = Array.from({ length: 200_000 }, (_none, index) => (index * index).toString(36)).join(" ");
   const response = await post(url, encoding, encoders[encoding](withText(text)));
@@ -61,19 +61,19 @@ test.each(encodings)("a long body in %s is decoded as it was", async (encoding) 
   expect((await fake.conversation()).body.messages[0]?.content).toBe(text);
 });
 
-test.each(["/api/chat", "/v1/messages"])("%s takes an encoded body as well", async (path) => {
+test.each(["/api/chat", "/v1/messages"])("%s accepts an encoded body", async (path) => {
   const { url } = await startGateway(await startFake());
   const body = gzipSync(JSON.stringify({ ...hello, max_tokens: 4 }));
   expect((await post(url, "GZIP", body, path)).status).toBe(200);
 });
 
-test("identity encodes nothing", async () => {
+test("accepts the identity encoding", async () => {
   const { url } = await startGateway(await startFake());
   expect((await post(url, "identity", Buffer.from(JSON.stringify(hello)))).status).toBe(200);
 });
 
 test.each(["compress", "gzip, br", "rot13"])(
-  "the encoding '%s' is refused with those that there are",
+  "rejects the encoding '%s' and lists the supported ones",
   async (name) => {
     const { url } = await startGateway(await startFake());
     const response = await post(url, name, Buffer.from(JSON.stringify(hello)));
@@ -86,7 +86,7 @@ test.each(["compress", "gzip, br", "rot13"])(
   },
 );
 
-test.each(encodings)("bytes that are not %s are the client's fault", async (encoding) => {
+test.each(encodings)("rejects bytes that are not %s with 400", async (encoding) => {
   const { url } = await startGateway(await startFake());
   const bytes = Buffer.from("this is not compressed at all");
   const response = await post(url, encoding, bytes);
@@ -94,15 +94,15 @@ test.each(encodings)("bytes that are not %s are the client's fault", async (enco
   expect((await errorOf(response)).code).toBe("invalid_request");
 });
 
-test.each(encodings)("a body in %s that lacks its end is the client's fault", async (encoding) => {
+test.each(encodings)("rejects a truncated body in %s with 400", async (encoding) => {
   const { url } = await startGateway(await startFake());
   const bytes = encoders[encoding](withText("x".repeat(1000)));
   const response = await post(url, encoding, bytes.subarray(0, bytes.length - 8));
   expect(response.status).toBe(400);
 });
 
-test.each(encodings)("the limit of a body holds for what is in it, in %s", async (encoding) => {
-  const fake = await startRoomyFake();
+test.each(encodings)("applies the body limit to the decoded body, in %s", async (encoding) => {
+  const fake = await startLargeContextFake();
   const { url } = await startGateway(fake, { BODY_LIMIT_BYTES: `${MIB}` });
   const fits = encoders[encoding](withText("x".repeat(MIB - 200)));
   const bomb = encoders[encoding](withText("x".repeat(64 * MIB)));
@@ -114,7 +114,7 @@ test.each(encodings)("the limit of a body holds for what is in it, in %s", async
   expect(fake.received).toHaveLength(1);
 });
 
-test("the limits of JSON hold for what is in an encoded body", async () => {
+test("applies the JSON limits to the decoded body", async () => {
   const { url } = await startGateway(await startFake());
   const deep = gzipSync(`{"model":"m","messages":${"[".repeat(100_000)}${"]".repeat(100_000)}}`);
   expect((await post(url, "gzip", deep)).status).toBe(400);
@@ -122,8 +122,8 @@ test("the limits of JSON hold for what is in an encoded body", async () => {
   expect([400, 413]).toContain((await post(url, "gzip", many)).status);
 });
 
-test("what an encoded body holds counts for the budget of all bodies, and is given back", async () => {
-  const fake = await startRoomyFake();
+test("charges the decoded body to the body budget and releases it", async () => {
+  const fake = await startLargeContextFake();
   const limits = { BODY_LIMIT_BYTES: `${2 * MIB}`, BODIES_LIMIT_BYTES: `${3 * MIB}` };
   const { url } = await startGateway(fake, limits);
   const body = gzipSync(withText("x".repeat(1.8 * MIB)));
@@ -147,7 +147,7 @@ test("what an encoded body holds counts for the budget of all bodies, and is giv
   await expect.poll(async () => (await post(url, "gzip", body)).status, { timeout: 15_000 }).toBe(200);
 });
 
-test("small encoded bodies that are being answered leave room for many more", async () => {
+test("small encoded bodies in flight leave budget for many more", async () => {
   const fake = await startFake();
   const limits = { BODY_LIMIT_BYTES: `${MIB}`, BODIES_LIMIT_BYTES: `${MIB}` };
   const { url } = await startGateway(fake, { ...limits, OLLAMA_NUM_PARALLEL: "32" });
@@ -164,7 +164,7 @@ test("small encoded bodies that are being answered leave room for many more", as
   expect(fake.received).toHaveLength(16);
 });
 
-test("a client that leaves amid an encoded body leaves nothing behind", async () => {
+test("recovers from a client that disconnects within an encoded body", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const bytes = gzipSync(withText("x".repeat(100_000)));

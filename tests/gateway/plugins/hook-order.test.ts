@@ -6,10 +6,10 @@ import { readConfig } from "../../../gateway/src/config/config.ts";
 import { createLog } from "../../../gateway/src/observability/log.ts";
 import { plugin } from "../../../gateway/src/plugins/plugin.ts";
 
-test("gateway/README.md has the plugins in the order in which they are registered", async () => {
+test("gateway/README.md lists the plugins in registration order", async () => {
   const app = buildApp(readConfig({}), createLog("silent", process.stdout));
   await app.ready();
-  // The tree also has what Fastify itself adds.
+  // The tree also contains Fastify's own plugins.
   const registered = [...app.printPlugins().matchAll(/^[├└]\S* ([a-z-]+) \d+ ms$/gm)].map(([, name]) => name);
   await app.close();
   const readme = readFileSync("gateway/README.md", "utf8").split("## The order of hooks")[1] ?? "";
@@ -18,7 +18,7 @@ test("gateway/README.md has the plugins in the order in which they are registere
   expect(documented).toContain("authentication");
 });
 
-test("a hook that comes before one that it relies on keeps the gateway from starting", async () => {
+test("the gateway does not start with a plugin registered before its dependency", async () => {
   const app = fastify();
   void app.register(plugin("authentication", ["request-record"], () => undefined));
   void app.register(plugin("request-record", [], () => undefined));

@@ -15,7 +15,7 @@ interface Received {
   readonly text: string;
 }
 
-/** Sends a request with headers that fetch would not send. */
+/** Sends a request with headers that fetch does not allow. */
 function send(
   { port }: TestGateway,
   method: string,
@@ -39,7 +39,7 @@ const json = { "content-type": "application/json" };
 const chat = "/v1/chat/completions";
 const body = JSON.stringify(hello);
 
-describe("a page that has its own name lead to this machine (DNS rebinding)", () => {
+describe("a page whose name resolves to this machine (DNS rebinding)", () => {
   test.each([
     ["POST", chat, body],
     ["POST", "/api/generate", '{"model":"m"}'],
@@ -49,7 +49,7 @@ describe("a page that has its own name lead to this machine (DNS rebinding)", ()
     ["GET", "/health", undefined],
     ["GET", "/ready", undefined],
     ["GET", "/no-such-route", undefined],
-  ])("is refused %s %s by a gateway without keys", async (method, path, content) => {
+  ])("gets 421 for %s %s from a gateway without keys", async (method, path, content) => {
     const fake = await startFake();
     const gateway = await startGateway(fake);
     const refused = await send(gateway, method, path, { ...json, host: "evil.example:8000" }, content);
@@ -60,7 +60,7 @@ describe("a page that has its own name lead to this machine (DNS rebinding)", ()
     expect(fake.loads).toHaveLength(0);
   });
 
-  test("gets the error in the API's own form", async () => {
+  test("gets the error in the API's own format", async () => {
     const gateway = await startGateway(await startFake());
     const headers = { ...json, host: "evil.example" };
     const openai = JSON.parse((await send(gateway, "POST", chat, headers, body)).text) as unknown;
@@ -78,12 +78,12 @@ describe("a page that has its own name lead to this machine (DNS rebinding)", ()
     ["http://evil.example:8000", "localhost", 421],
     ["HTTP://user@evil.example/v1/models", "localhost", 421],
     ["http://localhost:8000/v1/models", "evil.example", 200],
-  ])("is known by the target %s, whatever the header", async (target, host, status) => {
+  ])("is judged by an absolute request target before the Host header: %s", async (target, host, status) => {
     const gateway = await startGateway(await startFake());
     expect((await send(gateway, "GET", target, { host })).status).toBe(status);
   });
 
-  test("a name of any length is shown in part", async () => {
+  test("gets a bounded error message for a name of any length", async () => {
     const gateway = await startGateway(await startFake());
     const { status, text } = await send(gateway, "GET", "/health", { host: `${"x".repeat(8000)}.example` });
     expect([status, text.length < 500]).toEqual([421, true]);
@@ -99,12 +99,12 @@ test.each([
   "host.docker.internal:8000",
   "host.containers.internal",
   hostname(),
-])("requests for %s are answered without any setting", async (host) => {
+])("serves requests for %s by default", async (host) => {
   const gateway = await startGateway(await startFake());
   expect((await send(gateway, "GET", "/v1/models", { host })).status).toBe(200);
 });
 
-test("ALLOWED_HOSTS adds names, and all names below one", async () => {
+test("ALLOWED_HOSTS allows names and complete domains", async () => {
   const environment = { ALLOWED_HOSTS: "llm.example.org, .corp.example" };
   const gateway = await startGateway(await startFake(), environment);
   const statusFor = async (host: string) => (await send(gateway, "GET", "/health", { host })).status;
@@ -116,7 +116,7 @@ test("ALLOWED_HOSTS adds names, and all names below one", async () => {
   expect((await send(open, "GET", "/health", { host: "evil.example" })).status).toBe(200);
 });
 
-test("a gateway with keys answers for any name to those that have one, for no page has", async () => {
+test("a gateway with keys serves clients with a key under any name", async () => {
   const { key, line } = newKey("ada", []);
   const gateway = await startGateway(await startFake(), { API_KEYS: line });
   const host = "llm.example.org";
@@ -127,7 +127,7 @@ test("a gateway with keys answers for any name to those that have one, for no pa
   expect((await send(gateway, "GET", "/health", { host })).status).toBe(200);
 });
 
-test("unless its names are configured", async () => {
+test("a gateway with keys rejects other names if ALLOWED_HOSTS is set", async () => {
   const { key, line } = newKey("ada", []);
   const environment = { API_KEYS: line, ALLOWED_HOSTS: "llm.example.org" };
   const gateway = await startGateway(await startFake(), environment);
@@ -140,7 +140,7 @@ test("unless its names are configured", async () => {
 describe("a page of another site", () => {
   const origin = "https://evil.example";
 
-  // What a browser sends without asking the gateway first.
+  // What a browser sends without a preflight request.
   test.each([
     ["text/plain", body],
     ["application/x-www-form-urlencoded", "model=m"],
@@ -162,15 +162,15 @@ describe("a page of another site", () => {
     expect(fake.loads).toHaveLength(0);
   });
 
-  test("is not permitted to send JSON, nor to read what it gets", async () => {
+  test("may neither send JSON nor read responses", async () => {
     const gateway = await startGateway(await startFake());
-    const asking = {
+    const preflightHeaders = {
       origin,
       "access-control-request-method": "POST",
       "access-control-request-headers": "content-type",
     };
     for (const path of [chat, "/api/chat"]) {
-      const preflight = await send(gateway, "OPTIONS", path, asking);
+      const preflight = await send(gateway, "OPTIONS", path, preflightHeaders);
       expect(preflight.status).toBeGreaterThanOrEqual(400);
       expect(preflight.headers["access-control-allow-origin"]).toBeUndefined();
     }

@@ -9,8 +9,8 @@ import {
 
 const nested = (levels: number): string => `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`;
 
-/** A body of one parameter more, written as text: what is written here JSON.stringify could not write. */
-function withMore(body: object, name: string, value: string): string {
+/** A body with one more parameter, given as JSON text that JSON.stringify could not produce. */
+function withParameter(body: object, name: string, value: string): string {
   return `${JSON.stringify(body).slice(0, -1)},"${name}":${value}}`;
 }
 
@@ -18,14 +18,14 @@ const tool = (parameters: string): string =>
   `[{"type":"function","function":{"name":"f","parameters":${parameters}}}]`;
 
 test.each([
-  ["/v1/chat/completions", withMore(hello, "tools", tool(nested(10_000)))],
+  ["/v1/chat/completions", withParameter(hello, "tools", tool(nested(10_000)))],
   ["/v1/chat/completions", "[".repeat(100_000)],
-  ["/v1/messages", withMore({ ...hello, max_tokens: 5 }, "metadata", nested(10_000))],
-  ["/v1/responses", withMore({ model: "m", input: "Hi" }, "metadata", nested(10_000))],
-  ["/api/chat", withMore({ ...hello, stream: false }, "more", nested(10_000))],
-  ["/api/embed", withMore({ model: "m", input: "Hi" }, "more", nested(10_000))],
+  ["/v1/messages", withParameter({ ...hello, max_tokens: 5 }, "metadata", nested(10_000))],
+  ["/v1/responses", withParameter({ model: "m", input: "Hi" }, "metadata", nested(10_000))],
+  ["/api/chat", withParameter({ ...hello, stream: false }, "more", nested(10_000))],
+  ["/api/embed", withParameter({ model: "m", input: "Hi" }, "more", nested(10_000))],
 ])(
-  "a body nested too deeply for POST %s is the client's mistake, not a failure of anybody",
+  "POST %s rejects a body nested too deeply with 400, without counting a backend failure",
   async (path, body) => {
     const fake = await startFake();
     const gateway = await startGateway(fake, { BREAKER_FAILURES: "1" });
@@ -40,15 +40,15 @@ test.each([
   },
 );
 
-test("a body as deep as schemas are is taken", async () => {
+test("accepts a body as deep as tool schemas may be", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
-  const body = withMore(hello, "tools", tool(nested(120)));
+  const body = withParameter(hello, "tools", tool(nested(120)));
   expect((await gateway.post("/v1/chat/completions", body)).status).toBe(200);
   expect(JSON.stringify((await fake.conversation()).body.tools)).toContain(nested(120));
 });
 
-test("a body of too many values is 413 before they are made", async () => {
+test("rejects a body of too many values with 413", async () => {
   const gateway = await startGateway(await startFake());
   const lists = Array.from({ length: 20 }, () => `[${"{},".repeat(50_000)}{}]`);
   const response = await gateway.post("/v1/chat/completions", `[${lists.join()}]`);
@@ -67,7 +67,7 @@ test.each([
   ["0.123e999", "messages[0].content", "larger than a double can hold"],
   ['[{"a":{"__proto__":{}}}]', "messages[0].content[0].a.__proto__", "reserved"],
   ['[{"\\u005f_proto__":{}}]', "messages[0].content[0].__proto__", "reserved"],
-])("a value beyond the bounds (%#) is refused, naming where it is", async (value, param, why) => {
+])("rejects a value over a limit and names its position (%#)", async (value, param, reason) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const body = `{"model":"m","messages":[{"role":"user","content":${value}}]}`;
@@ -75,11 +75,11 @@ test.each([
   expect(response.status).toBe(400);
   const error = await errorOf(response);
   expect(error).toMatchObject({ code: "invalid_value", param });
-  expect(error.message).toContain(why);
+  expect(error.message).toContain(reason);
   expect(fake.received).toHaveLength(0);
 });
 
-test("an unknown parameter with a name of kilobytes makes neither a long message nor a long header", async () => {
+test("an unknown parameter with a very long name yields a short message and a short header", async () => {
   const body = { ...hello, ["k".repeat(10_000)]: 1 };
   const strict = await startGateway(await startFake(), { STRICT_PARAMETERS: "on" });
   const error = await errorOf(await strict.post("/v1/chat/completions", body));
@@ -105,7 +105,7 @@ test.each([
       more: Array.from({ length: 20_000 }, (_, n) => ({ n, a: [{}] })),
     },
   ],
-])("a large body of %s reaches Ollama as it was sent", async (_what, body) => {
+])("forwards a large body of %s to Ollama unchanged", async (_content, body) => {
   const fake = await startFake();
   fake.loaded = [{ name: "m", context_length: 100_000_000 }];
   const gateway = await startGateway(fake);
@@ -113,7 +113,7 @@ test.each([
   expect((await fake.conversation()).text).toBe(JSON.stringify(body));
 });
 
-test("what stands in texts is not counted, however they are quoted", async () => {
+test("ignores brackets and commas within strings, however they are escaped", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   for (const content of [
@@ -134,14 +134,14 @@ test("what stands in texts is not counted, however they are quoted", async () =>
   }
 });
 
-test("arguments that a model nested too deeply stay the text they are", async () => {
+test("keeps tool call arguments that are nested too deeply as text", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const call = { id: "1", type: "function", function: { name: "f", arguments: nested(10_000) } };
   const messages = [...hello.messages, { role: "assistant", tool_calls: [call] }];
   expect((await gateway.post("/v1/chat/completions", { ...hello, messages })).status).toBe(200);
-  const [, said] = (await fake.conversation()).body.messages;
-  expect(said?.tool_calls?.[0]?.function.arguments).toEqual({ value: nested(10_000) });
+  const [, assistantMessage] = (await fake.conversation()).body.messages;
+  expect(assistantMessage?.tool_calls?.[0]?.function.arguments).toEqual({ value: nested(10_000) });
 });
 
 test.each([
@@ -150,17 +150,17 @@ test.each([
   ["/v1/responses", "input", {}],
   ["/v1/example-service", "messages", { stream: false }],
   ["/api/chat", "messages", { stream: false }],
-])("POST %s takes 2048 messages, and not one more", async (path, param, more) => {
+])("POST %s accepts 2048 messages, but not 2049", async (path, param, more) => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
-  const ask = (count: number): Promise<Response> =>
+  const postMessages = (count: number): Promise<Response> =>
     gateway.post(path, {
       model: "m",
       [param]: Array.from({ length: count }, () => ({ role: "user", content: "Hi" })),
       ...more,
     });
-  expect((await ask(2048)).status).toBe(200);
-  const refused = await ask(2049);
+  expect((await postMessages(2048)).status).toBe(200);
+  const refused = await postMessages(2049);
   expect(refused.status).toBe(400);
   expect(await refused.text()).toContain(`'${param}': Too big: expected array to have <=2048 items`);
   expect(fake.received).toHaveLength(1);

@@ -2,16 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import { MeasuredGateway } from "../../../test-support/gateway/measured-gateway.ts";
 
-// No body may keep the gateway from serving others for longer. It is the processor's time that is measured, not the
-// clock's.
+// The longest that a body may block the event loop, in milliseconds of processor time.
 const LIMIT_MS = 50;
 
-// Such a text arrives as bytes and leaves as 64 MiB of 16-bit characters, which V8 makes in one go when the text is first
-// cut: 40 ms of copying, and as much again where the kernel is slow to find the memory.
-const WIDENED = "a text of which one character is not Latin";
+// V8 widens such a text to 64 MiB of 16-bit characters in one go when it is first sliced: 40 ms of copying, and as much
+// again where the kernel is slow to provide the memory.
+const WIDENED = "a text with a single non-Latin character";
 const WIDENED_LIMIT_MS = 100;
 
-// The default BODY_LIMIT_BYTES, but for what is around a value.
+// The default BODY_LIMIT_BYTES, minus room for what surrounds a value.
 const LENGTH = 32 * 1024 * 1024 - 2000;
 
 const model = '"model":"m"';
@@ -29,9 +28,9 @@ function text(content: string): string {
   return `"${content.repeat(Math.floor(LENGTH / Buffer.byteLength(content)))}"`;
 }
 
-type Place = readonly [path: string, body: (value: string) => string];
+type Position = readonly [path: string, body: (value: string) => string];
 
-/** Where a value can be in a conversation. */
+/** Positions of a value in a conversation. */
 const inConversation: readonly ((value: string) => string)[] = [
   (value) => `{${model},"messages":[{"role":"user","content":${value}}]}`,
   (value) => `{${model},"messages":${value}}`,
@@ -44,8 +43,8 @@ const inConversation: readonly ((value: string) => string)[] = [
   (value) => `{"model":${value},${messages}}`,
 ];
 
-/** Where a value is most of what a route reads. */
-const atEachRoute: readonly Place[] = [
+/** The main position of a value for each route. */
+const mainPositions: readonly Position[] = [
   ["/v1/chat/completions", (value) => `{${model},"messages":[{"role":"user","content":${value}}]}`],
   ["/v1/chat/completions", (value) => `{${model},"messages":${value}}`],
   ["/v1/completions", (value) => `{${model},"prompt":${value}}`],
@@ -56,8 +55,8 @@ const atEachRoute: readonly Place[] = [
   ["/api/show", (value) => `{${model},"more":${value}}`],
 ];
 
-/** Where else a value can be. */
-const elsewhere: readonly Place[] = [
+/** Further positions of a value. */
+const furtherPositions: readonly Position[] = [
   ...inConversation.map((body) => ["/v1/chat/completions", body] as const),
   ...inConversation.slice(0, 5).map((body) => ["/api/chat", body] as const),
   ...inConversation.slice(0, 2).map((body) => ["/v1/chatqna", body] as const),
@@ -74,28 +73,28 @@ const elsewhere: readonly Place[] = [
   ["/api/embeddings", (value) => `{${model},"prompt":${value}}`],
 ];
 
-/** Values whose texts are short, for what they are: tried at each place. */
+/** Values that expand to much more than their text: tried at each main position. */
 const structures: Readonly<Record<string, () => string>> = {
   "499,000 numbers": () => list(499_000, "0"),
-  "as many numbers as an array may have": () => list(65_536, "0"),
+  "the maximum of numbers in an array": () => list(65_536, "0"),
   "300,000 booleans": () => list(300_000, "true"),
-  "as many booleans as an array may have": () => list(65_536, "true"),
+  "the maximum of booleans in an array": () => list(65_536, "true"),
   "empty objects": () => list(65_536, "{}"),
   "empty strings": () => list(65_536, '""'),
   "arrays of arrays": () => list(2, list(49_000, "0")),
   "objects of different shapes": () => list(49_000, (index) => `{"k${index}":0}`),
   "400,000 unknown keys": () => object(400_000, (index) => `"k${index}":0`),
-  "as many unknown keys as an object may have": () => object(16_384, (index) => `"k${index}":0`),
+  "the maximum of unknown keys in an object": () => object(16_384, (index) => `"k${index}":0`),
   "objects of many keys": () => list(6, (at) => object(16_000, (index) => `"k${at}_${index}":0`)),
-  "the same key again and again": () => object(16_384, () => '"a":0'),
+  "the same key repeated": () => object(16_384, () => '"a":0'),
   "1,000,000 levels": () => `${'{"a":'.repeat(1e6)}0${"}".repeat(1e6)}`,
-  "as many levels as there may be, again and again": () => list(900, `${"[".repeat(100)}${"]".repeat(100)}`),
-  "integers that no double holds": () => list(49_000, "9007199254740993"),
+  "the maximum depth, repeated": () => list(900, `${"[".repeat(100)}${"]".repeat(100)}`),
+  "integers beyond double precision": () => list(49_000, "9007199254740993"),
   "small parts": () => list(33_000, '{"type":"text","text":"a"}'),
-  "small parts of which each is wrong": () => list(33_000, '{"type":"text","text":0}'),
+  "small invalid parts": () => list(33_000, '{"type":"text","text":0}'),
   "small parts of another API": () => list(33_000, '{"type":"input_text","text":"a"}'),
   "33,000 messages": () => list(33_000, '{"role":"user","content":"a"}'),
-  "as many messages as there may be": () => list(2048, '{"role":"user","content":"a"}'),
+  "the maximum of messages": () => list(2048, '{"role":"user","content":"a"}'),
   tools: () =>
     list(
       8000,
@@ -107,7 +106,7 @@ const structures: Readonly<Record<string, () => string>> = {
       const parameters = `{"type":"object","properties":${properties}}`;
       return `{"type":"function","function":{"name":"f${index}","parameters":${parameters}}}`;
     }),
-  "tools that define what the others do": () =>
+  "tools with many definitions each": () =>
     list(400, (index) => {
       const parameters = `{"type":"object","$defs":${object(100, (at) => `"d${index}_${at}":{}`)}}`;
       return `{"type":"function","function":{"name":"f${index}","parameters":${parameters}}}`;
@@ -117,17 +116,17 @@ const structures: Readonly<Record<string, () => string>> = {
     const schema = `{"type":"object","properties":${object(16_000, (at) => `"p${at}":{"type":"string"}`)}}`;
     return `{"type":"json_schema","json_schema":{"name":"a","schema":${schema}}}`;
   },
-  "calls of tools": () =>
+  "tool calls": () =>
     list(2000, () => {
       const call = '{"id":"a","type":"function","function":{"name":"f","arguments":"{\\"a\\":[1,2,{}]}"}}';
       return `{"role":"assistant","content":null,"tool_calls":${list(9, call)}}`;
     }),
 };
 
-/** Values that make a body as long as it may be: each tried at a few places. */
+/** Values that fill the body limit: each tried at a few positions. */
 const texts: Readonly<Record<string, () => string>> = {
   "a text": () => text("A"),
-  "a text that is not Latin": () => text("漢"),
+  "a non-Latin text": () => text("漢"),
   [WIDENED]: () => text("A").replace(/"$/, '漢"'),
   "a text of line breaks": () => text("\\n"),
   "a text of escapes": () => text("\\u6f22"),
@@ -145,17 +144,17 @@ const texts: Readonly<Record<string, () => string>> = {
     `[{"type":"image_url","image_url":{"url":${text("A").replace('"', '"data:image/png;base64,')}}}]`,
   parts: () => list(33_000, `{"type":"text","text":"${"x".repeat(950)}"}`),
   "long messages": () => list(2000, `{"role":"user","content":"${"x\\n".repeat(5000)}"}`),
-  "calls of many arguments": () => {
+  "tool calls with many arguments": () => {
     const call = `{"id":"a","type":"function","function":{"name":"f","arguments":"[${"0,".repeat(100_000)}0]"}}`;
     return list(150, `{"role":"assistant","content":null,"tool_calls":[${call}]}`);
   },
-  "calls of long arguments": () => {
+  "tool calls with long arguments": () => {
     const call = `{"id":"a","type":"function","function":{"name":"f","arguments":"{\\"a\\":\\"${"\\\\n".repeat(100_000)}\\"}"}}`;
     return list(100, `{"role":"assistant","content":null,"tool_calls":[${call}]}`);
   },
 };
 
-describe("no body keeps the gateway from serving others:", () => {
+describe("no body blocks the event loop:", () => {
   let fake: FakeOllama;
   let gateway: MeasuredGateway;
 
@@ -170,9 +169,9 @@ describe("no body keeps the gateway from serving others:", () => {
     await fake.stop();
   });
 
-  async function expectShort(path: string, body: string, limitMs = LIMIT_MS): Promise<void> {
+  async function expectShortTurns(path: string, body: string, limitMs = LIMIT_MS): Promise<void> {
     const least = await gateway.leastLongestTurn(path, body, limitMs, ({ status }) => {
-      // A choice among tools that the fake does not make is 502.
+      // 502 if tool_choice requires a call that the fake does not make.
       expect([200, 400, 413, 502]).toContain(status);
     });
     expect(least, `${path} ${body.slice(0, 100)}`).toBeLessThan(limitMs);
@@ -184,10 +183,10 @@ describe("no body keeps the gateway from serving others:", () => {
     "$name",
     timeout,
     async ({ value, index }) => {
-      const made = value();
-      // Each of the further places has its turn.
-      const further = elsewhere.filter((_place, at) => at % 5 === index % 5);
-      for (const [path, body] of [...atEachRoute, ...further]) await expectShort(path, body(made));
+      const json = value();
+      // Spreads the further positions over the values.
+      const further = furtherPositions.filter((_position, at) => at % 5 === index % 5);
+      for (const [path, body] of [...mainPositions, ...further]) await expectShortTurns(path, body(json));
     },
   );
 
@@ -195,10 +194,10 @@ describe("no body keeps the gateway from serving others:", () => {
     "$name, up to the limit",
     timeout,
     async ({ name, value, index }) => {
-      const made = value();
+      const json = value();
       const limitMs = name === WIDENED ? WIDENED_LIMIT_MS : LIMIT_MS;
-      for (const [path, body] of atEachRoute.filter((_place, at) => at % 4 === index % 4)) {
-        await expectShort(path, body(made), limitMs);
+      for (const [path, body] of mainPositions.filter((_position, at) => at % 4 === index % 4)) {
+        await expectShortTurns(path, body(json), limitMs);
       }
     },
   );

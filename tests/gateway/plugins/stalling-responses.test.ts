@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import { MeasuredGateway } from "../../../test-support/gateway/measured-gateway.ts";
 
-// No response of Ollama's may keep the gateway from serving others for longer, ms of the processor.
+// The longest that a response of Ollama may block the event loop, in milliseconds of processor time.
 const LIMIT_MS = 50;
 
 const TEXTS = 2048;
@@ -28,7 +28,7 @@ test.each([
   ["/v1/embeddings", { encoding_format: "float" }],
   ["/v1/embeddings", { encoding_format: "base64" }],
   ["/api/embed", {}],
-])("2,048 embeddings of 1,024 numbers keep nobody else waiting: %s %j", async (path, more) => {
+])("2,048 embeddings of 1,024 numbers do not block the event loop: %s %j", async (path, more) => {
   const json = `{"model":"m","embeddings":[${`${vector},`.repeat(TEXTS - 1)}${vector}],"prompt_eval_count":2048}`;
   fake.respondTo((body) => ("input" in body ? [{ status: 200, body: json }] : undefined));
   const body = JSON.stringify({ model: "m", input: Array(TEXTS).fill("a"), ...more });
@@ -38,7 +38,7 @@ test.each([
   expect(longest).toBeLessThan(LIMIT_MS);
 });
 
-test("what a model is, with all its words, keeps nobody else waiting", async () => {
+test("verbose model details with the complete vocabulary do not block the event loop", async () => {
   fake.modelInfo = { "tokenizer.ggml.tokens": Array.from({ length: 800_000 }, (_, index) => `word${index}`) };
   const body = JSON.stringify({ model: "m", verbose: true });
   const longest = await gateway.leastLongestTurn("/api/show", body, LIMIT_MS, (response) => {

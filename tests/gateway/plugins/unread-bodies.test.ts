@@ -8,7 +8,7 @@ const body = '{"model":"m","messages":[]}';
 const head = (length: number) =>
   `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
 
-async function connection(): Promise<{ socket: Socket; received: () => string }> {
+async function openConnection(): Promise<{ socket: Socket; received: () => string }> {
   const { port } = await startGateway(await startFake(), { API_KEYS: newKey("ada", []).line });
   const socket = connect({ host: "127.0.0.1", port });
   onTestFinished(() => {
@@ -20,21 +20,21 @@ async function connection(): Promise<{ socket: Socket; received: () => string }>
   return { socket, received: () => text };
 }
 
-const statuses = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+const statusesIn = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
 
-test("a refused request whose body is there leaves its connection for the next one", async () => {
-  const { socket, received } = await connection();
+test("keeps the connection open after rejecting a request whose body has arrived", async () => {
+  const { socket, received } = await openConnection();
   socket.write(head(body.length) + body);
-  await expect.poll(() => statuses(received())).toEqual(["401"]);
+  await expect.poll(() => statusesIn(received())).toEqual(["401"]);
   expect(received()).not.toMatch(/^connection: close/im);
   socket.write(head(body.length) + body);
-  await expect.poll(() => statuses(received())).toEqual(["401", "401"]);
+  await expect.poll(() => statusesIn(received())).toEqual(["401", "401"]);
 });
 
-test("an edge's next request was lost on a connection that was closed after a refusal without saying so", async () => {
-  const { socket, received } = await connection();
+test("sends Connection: close when it closes the connection after rejecting an incomplete request", async () => {
+  const { socket, received } = await openConnection();
   socket.write(head(body.length) + body.slice(0, 5));
-  await expect.poll(() => statuses(received())).toEqual(["401"]);
+  await expect.poll(() => statusesIn(received())).toEqual(["401"]);
   expect(received()).toMatch(/^connection: close/im);
   if (!socket.closed) await once(socket, "close");
 });

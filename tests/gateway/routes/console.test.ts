@@ -30,8 +30,8 @@ interface RawResponse {
   readonly body: Buffer;
 }
 
-/** Sends a path as it is: fetch would tidy it up, and decompress the response. */
-async function raw(
+/** Sends an unmodified path: fetch would normalize it and decompress the response. */
+async function sendRaw(
   { port }: TestGateway,
   path: string,
   { method = "GET", headers = {} }: { method?: string; headers?: Record<string, string> } = {},
@@ -54,8 +54,8 @@ function fileNamed(extension: string): string {
   return found;
 }
 
-describe("the address of the gateway", () => {
-  it("leads browsers to the console, and tells every other client that Ollama is running", async () => {
+describe("the root path", () => {
+  it("redirects browsers to the console and returns Ollama's greeting to other clients", async () => {
     const gateway = await start();
     for (const path of ["/", "/console"]) {
       const opened = await fetch(gateway.url + path, { headers: BROWSER });
@@ -64,15 +64,15 @@ describe("the address of the gateway", () => {
     }
     const others = ["*/*", "application/json", "text/plain, */*", ""];
     for (const accept of others) {
-      const { status, body } = await raw(gateway, "/", { headers: accept === "" ? {} : { accept } });
+      const { status, body } = await sendRaw(gateway, "/", { headers: accept === "" ? {} : { accept } });
       expect([status, body.toString()]).toEqual([200, "Ollama is running"]);
     }
-    expect(await raw(gateway, "/", { method: "HEAD" })).toMatchObject({ status: 200 });
-    const head = await raw(gateway, "/", { method: "HEAD", headers: BROWSER });
+    expect(await sendRaw(gateway, "/", { method: "HEAD" })).toMatchObject({ status: 200 });
+    const head = await sendRaw(gateway, "/", { method: "HEAD", headers: BROWSER });
     expect(head).toMatchObject({ status: 302, headers: { location: "console/", vary: "Accept" } });
   });
 
-  it("leads browsers there without a key, and no other client past it", async () => {
+  it("redirects browsers without a key, but requires one from other clients", async () => {
     const gateway = await start({ API_KEYS: newKey("alice", []).line });
     const opened = await fetch(gateway.url, { headers: BROWSER });
     expect([opened.status, opened.url]).toEqual([200, `${gateway.url}/console/`]);
@@ -81,7 +81,7 @@ describe("the address of the gateway", () => {
     expect((await fetch(`${gateway.url}/admin/session`, { headers: BROWSER })).status).toBe(401);
   });
 
-  it("is what it was without a console", async () => {
+  it("returns Ollama's greeting to browsers if the console is off", async () => {
     const gateway = await start({ CONSOLE_FOLDER: "" });
     expect(await (await fetch(gateway.url, { headers: BROWSER })).text()).toBe("Ollama is running");
     for (const path of ["/console", "/console/", "/console/index.html"])
@@ -89,8 +89,8 @@ describe("the address of the gateway", () => {
   });
 });
 
-describe("the page of the console", () => {
-  it("runs nothing but its own script and can be framed by nobody", async () => {
+describe("the console page", () => {
+  it("runs only its own script and cannot be framed", async () => {
     const gateway = await start();
     const response = await fetch(`${gateway.url}/console/`);
     const policy = response.headers.get("content-security-policy") ?? "";
@@ -126,10 +126,10 @@ describe("the page of the console", () => {
     }
   });
 
-  it("is sent in the best encoding that the client takes", async () => {
+  it("is sent in the best encoding that the client accepts", async () => {
     const gateway = await start();
     const path = `/console/${fileNamed(".js")}`;
-    const plain = await raw(gateway, path);
+    const plain = await sendRaw(gateway, path);
     expect(plain.headers["content-encoding"]).toBeUndefined();
     expect(plain.headers["vary"]).toBe("Accept-Encoding");
     const cases = [
@@ -140,7 +140,7 @@ describe("the page of the console", () => {
       ["br; q=0.000", undefined, (body: Buffer) => body],
     ] as const;
     for (const [accepted, encoding, decode] of cases) {
-      const { headers, body } = await raw(gateway, path, { headers: { "accept-encoding": accepted } });
+      const { headers, body } = await sendRaw(gateway, path, { headers: { "accept-encoding": accepted } });
       expect(headers["content-encoding"]).toBe(encoding);
       expect(headers["content-type"]).toBe("text/javascript; charset=utf-8");
       expect(Number(headers["content-length"])).toBe(body.length);
@@ -148,35 +148,35 @@ describe("the page of the console", () => {
     }
   });
 
-  it("is not sent to a client that has it already", async () => {
+  it("is not sent again to a client that has it cached", async () => {
     const gateway = await start();
     for (const path of ["/console/", `/console/${fileNamed(".css")}`]) {
-      const first = await raw(gateway, path, { headers: { "accept-encoding": "br" } });
+      const first = await sendRaw(gateway, path, { headers: { "accept-encoding": "br" } });
       const etag = String(first.headers["etag"]);
-      const other = await raw(gateway, path, { headers: { "accept-encoding": "gzip" } });
+      const other = await sendRaw(gateway, path, { headers: { "accept-encoding": "gzip" } });
       expect(other.headers["etag"]).not.toBe(etag);
       for (const known of [etag, `W/${etag}`, `"x", ${etag}`, "*"]) {
-        const again = await raw(gateway, path, {
+        const again = await sendRaw(gateway, path, {
           headers: { "accept-encoding": "br", "if-none-match": known },
         });
         expect([again.status, again.body.length, again.headers["etag"]]).toEqual([304, 0, etag]);
       }
-      const changed = await raw(gateway, path, { headers: { "if-none-match": '"x"' } });
+      const changed = await sendRaw(gateway, path, { headers: { "if-none-match": '"x"' } });
       expect(changed.status).toBe(200);
     }
   });
 
-  it("has the headers of a GET in a HEAD, without a body", async () => {
+  it("returns the headers of a GET to a HEAD, without a body", async () => {
     const gateway = await start();
     for (const path of ["/console/", `/console/${fileNamed(".svg")}`]) {
-      const get = await raw(gateway, path);
-      const head = await raw(gateway, path, { method: "HEAD" });
+      const get = await sendRaw(gateway, path);
+      const head = await sendRaw(gateway, path, { method: "HEAD" });
       expect(head.body).toHaveLength(0);
       expect(head.status).toBe(200);
       for (const name of ["content-length", "content-type", "etag", "content-security-policy"])
         expect(head.headers[name]).toBe(get.headers[name]);
     }
-    expect((await raw(gateway, "/console/", { method: "POST" })).status).toBe(405);
+    expect((await sendRaw(gateway, "/console/", { method: "POST" })).status).toBe(405);
   });
 
   it.each([
@@ -191,14 +191,14 @@ describe("the page of the console", () => {
     "/console/constructor",
     "/console/index.html.br",
     "/console/nested/index.html",
-  ])("leads to no other file: %s", async (path) => {
-    const { status, body } = await raw(await start(), path);
+  ])("does not expose other files: %s", async (path) => {
+    const { status, body } = await sendRaw(await start(), path);
     expect([400, 404]).toContain(status);
     expect(body.toString()).toMatch(/^\{"error":/);
   });
 });
 
-it("a gateway whose console is missing does not start", async () => {
+it("does not start if the console's folder is missing", async () => {
   await expect(start({ CONSOLE_FOLDER: "/nowhere" })).rejects.toThrow(
     /^CONSOLE_FOLDER=\/nowhere: .*a folder with the built web console/,
   );

@@ -1,19 +1,19 @@
 import { expect, test } from "vitest";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
-interface Listed {
+interface ModelList {
   readonly data: readonly { readonly id: string; readonly context_length?: number }[];
 }
 
-const trained = (tokens: number) => ({ "general.architecture": "fake", "fake.context_length": tokens });
+const trainedFor = (tokens: number) => ({ "general.architecture": "fake", "fake.context_length": tokens });
 
-test("the list of models has what clients show of a model", async () => {
+test("the model list contains the details that clients show", async () => {
   const fake = await startFake();
   fake.models = ["m:latest", "ada/chat:1b"];
   fake.loaded = [];
-  fake.modelInfo = trained(131_072);
+  fake.modelInfo = trainedFor(131_072);
   const { url } = await startGateway(fake);
-  const { data } = (await (await fetch(`${url}/v1/models`)).json()) as Listed;
+  const { data } = (await (await fetch(`${url}/v1/models`)).json()) as ModelList;
   const details = { context_length: 131_072, max_model_len: 131_072, capabilities: ["completion", "tools"] };
   const created = Date.parse("2025-01-02T03:04:05Z") / 1000;
   expect(data).toEqual([
@@ -24,13 +24,13 @@ test("the list of models has what clients show of a model", async () => {
 });
 
 test.each([
-  ["as it is loaded", 8192, "num_ctx 16384", 8192],
-  ["as its Modelfile says", undefined, "temperature 0.5\nnum_ctx                        16384", 16_384],
-  ["as it was trained, when the Modelfile says more", undefined, "num_ctx 1000000", 131_072],
-  ["as it was trained", undefined, undefined, 131_072],
-])("a model's context is %s", async (_what, loaded, parameters, expected) => {
+  ["the loaded one", 8192, "num_ctx 16384", 8192],
+  ["the one in its Modelfile", undefined, "temperature 0.5\nnum_ctx                        16384", 16_384],
+  ["the trained one, if the Modelfile exceeds it", undefined, "num_ctx 1000000", 131_072],
+  ["the trained one", undefined, undefined, 131_072],
+])("a model's context length is %s", async (_source, loaded, parameters, expected) => {
   const fake = await startFake();
-  fake.modelInfo = trained(131_072);
+  fake.modelInfo = trainedFor(131_072);
   fake.parameters = parameters;
   fake.loaded = loaded === undefined ? [] : [{ name: "m:latest", context_length: loaded }];
   const { url } = await startGateway(fake);
@@ -38,7 +38,7 @@ test.each([
   expect(await (await fetch(`${url}/v1/models/m`)).json()).toMatchObject({ context_length: expected });
 });
 
-test("what an older Ollama does not say is left out", async () => {
+test("omits details that an older Ollama does not report", async () => {
   const fake = await startFake();
   fake.capabilities = undefined;
   fake.loaded = [];
@@ -47,20 +47,20 @@ test("what an older Ollama does not say is left out", async () => {
   expect(Object.keys(model)).toEqual(["id", "object", "created", "owned_by"]);
 });
 
-test("each model is looked at once, however often they are listed", async () => {
+test("requests each model's details once, however often models are listed", async () => {
   const fake = await startFake();
   fake.models = Array.from({ length: 40 }, (_none, index) => `m${index}:latest`);
   const { url } = await startGateway(fake);
-  for (let listed = 0; listed < 3; listed += 1) {
-    const { data } = (await (await fetch(`${url}/v1/models`)).json()) as Listed;
+  for (let round = 0; round < 3; round += 1) {
+    const { data } = (await (await fetch(`${url}/v1/models`)).json()) as ModelList;
     expect(data.every((model) => "capabilities" in model)).toBe(true);
   }
   expect(fake.queries.filter((path) => path === "/api/show")).toHaveLength(40);
 });
 
-test("Ollama's own list and what it shows of a model come as they are, verbose ones too", async () => {
+test("returns Ollama's own model list and details unchanged, including verbose ones", async () => {
   const fake = await startFake();
-  fake.modelInfo = trained(4096);
+  fake.modelInfo = trainedFor(4096);
   const gateway = await startGateway(fake);
   const ollama = `http://127.0.0.1:${fake.port}`;
   const tags = await (await fetch(`${ollama}/api/tags`)).json();

@@ -8,13 +8,13 @@ test.each([
   "/v1//chat/completions",
   "//v1///chat//completions//",
   "/v1/chat/completions/?api-version=1",
-])("%s is the route without the slashes", async (path) => {
+])("%s reaches the route without the extra slashes", async (path) => {
   const gateway = await startGateway(await startFake());
   expect((await gateway.post(path, hello)).status).toBe(200);
   expect(await gateway.requestLine("/v1/chat/completions")).toMatchObject({ status: 200 });
 });
 
-test.each(["//api/chat/", "/api//generate", "/api/embed/"])("%s is Ollama's", async (path) => {
+test.each(["//api/chat/", "/api//generate", "/api/embed/"])("%s reaches Ollama's route", async (path) => {
   const gateway = await startGateway(await startFake());
   expect((await gateway.post(path, { model: "m", input: "a", prompt: "a", stream: false })).status).toBe(200);
 });
@@ -27,7 +27,7 @@ test.each(["/v1/models/", "//v1/models", "/v1//models/?limit=1"])("GET %s lists 
   });
 });
 
-test("an error on a path with two slashes is in the form of its API", async () => {
+test("returns errors in the API's format on a path with double slashes", async () => {
   const gateway = await startGateway(await startFake());
   const native = await gateway.post("//api/chat", { ...hello, model: "missing" });
   expect(await native.json()).toEqual({ error: expect.any(String) as string });
@@ -35,7 +35,7 @@ test("an error on a path with two slashes is in the form of its API", async () =
   expect(await anthropic.json()).toMatchObject({ type: "error" });
 });
 
-test("the routes of a key are those it may use in every spelling, and no others", async () => {
+test("a key's allowed routes apply to every spelling of a path", async () => {
   const { key, line } = newKey("ada", ["routes=/v1/models"]);
   const gateway = await startGateway(await startFake(), { API_KEYS: line });
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
@@ -43,7 +43,7 @@ test("the routes of a key are those it may use in every spelling, and no others"
   expect((await gateway.post("//api//chat/", hello, { headers })).status).toBe(403);
 });
 
-test("what changes the server is passed on under its plain path", async () => {
+test("forwards an admin request under its normalized path", async () => {
   const { key, line } = newKey("ada", ["admin"]);
   const fake = await startFake();
   const gateway = await startGateway(fake, { API_KEYS: line });
@@ -52,7 +52,7 @@ test("what changes the server is passed on under its plain path", async () => {
   expect((await fake.conversation()).path).toBe("/api/pull");
 });
 
-test("two slashes are no way around the method", async () => {
+test("double slashes do not bypass the method check", async () => {
   const { url } = await startGateway(await startFake());
   const response = await fetch(`${url}//v1/chat/completions/`);
   expect(response.status).toBe(405);
@@ -70,7 +70,7 @@ test.each([
   "/ready",
   "/metrics",
   "/openapi.json",
-])("HEAD %s says what GET would, without a body", async (path) => {
+])("HEAD %s returns what GET would, without a body", async (path) => {
   const { url } = await startGateway(await startFake());
   await expect.poll(async () => (await fetch(`${url}/ready`)).status, { timeout: 15_000 }).toBe(200);
   const got = await fetch(url + path);
@@ -80,7 +80,7 @@ test.each([
   expect(await head.text()).toBe("");
 });
 
-test("HEAD of a model that is not there is 404", async () => {
+test("HEAD of an unknown model returns 404", async () => {
   const { url } = await startGateway(await startFake());
   expect((await fetch(`${url}/v1/models/missing`, { method: "HEAD" })).status).toBe(404);
 });

@@ -18,7 +18,7 @@ async function reasonOf({ url }: TestGateway): Promise<string | undefined> {
   return ((await (await fetch(`${url}/ready`)).json()) as { reason?: string }).reason;
 }
 
-test("/health is about the gateway alone", async () => {
+test("/health does not depend on Ollama", async () => {
   const gateway = await startGateway({ port: 1 });
   const response = await fetch(`${gateway.url}/health`);
   expect(response.status).toBe(200);
@@ -26,7 +26,7 @@ test("/health is about the gateway alone", async () => {
 });
 
 test.each(["m", "m:latest", "M", "localhost:5000/x/y:1b"])(
-  "/ready is 200 when the model %s is there",
+  "/ready returns 200 when the model %s is present",
   async (name) => {
     const fake = await startFake();
     fake.models = ["m:latest", "localhost:5000/x/y:1b"];
@@ -38,7 +38,7 @@ test.each(["m", "m:latest", "M", "localhost:5000/x/y:1b"])(
   },
 );
 
-test("/ready says which models are missing, and is 200 once they are there", async () => {
+test("/ready lists missing models, and returns 200 once they are present", async () => {
   const fake = await startFake();
   fake.models = ["a:latest"];
   const gateway = await startGateway(fake, { REQUIRED_MODELS: "a, b:1b, a:2b", POLL_INTERVAL_MS: "50" });
@@ -50,7 +50,7 @@ test("/ready says which models are missing, and is 200 once they are there", asy
   await expect.poll(async () => (await fetch(`${gateway.url}/ready`)).status, { timeout: 45_000 }).toBe(200);
 });
 
-test("/ready showed everybody which models there are to be, without a key", async () => {
+test("/ready lists missing models only to an admin key", async () => {
   const fake = await startFake();
   const [member, admin] = [newKey("member", []), newKey("admin", ["admin"])];
   const gateway = await startGateway(fake, {
@@ -76,7 +76,7 @@ test("however often /ready is called, it makes no request to Ollama", async () =
   const fake = await startFake();
   const gateway = await startGateway(fake, { API_KEYS: newKey("ada", []).line, POLL_INTERVAL_MS: "3600000" });
   await ready(gateway);
-  // Of the one look at the start, all has come.
+  // The single probe at startup has sent all its requests.
   await eventually(() => (fake.queries.length === 3 ? true : undefined));
   for (let round = 0; round < 5; round += 1) {
     const all = await Promise.all(Array.from({ length: 40 }, () => fetch(`${gateway.url}/ready`)));
@@ -86,7 +86,7 @@ test("however often /ready is called, it makes no request to Ollama", async () =
   expect(fake.queries.toSorted()).toEqual(["/api/ps", "/api/tags", "/api/version"]);
 });
 
-test("/ready says that Ollama cannot be reached", async () => {
+test("/ready reports that Ollama cannot be reached", async () => {
   const fake = await startFake();
   await fake.stop();
   const gateway = await startGateway(fake);
@@ -98,7 +98,7 @@ test("/ready says that Ollama cannot be reached", async () => {
 
 test("a server that accepts connections and never responds does not delay /ready", async () => {
   const { port, hung } = await startHanging();
-  // Its probe outlasts this test: what waited for it would fail.
+  // The probe outlasts this test, so anything that waits for it fails.
   const gateway = await startGateway({ port }, { PROBE_TIMEOUT_MS: "3600000" });
   await eventually(() => (hung.length > 0 ? true : undefined));
   const response = await fetch(`${gateway.url}/ready`);
@@ -107,7 +107,7 @@ test("a server that accepts connections and never responds does not delay /ready
   expect(hung).toHaveLength(3);
 });
 
-test("a server that never responds does not keep /ready from what another has", async () => {
+test("a server that never responds does not keep /ready from using another", async () => {
   const [fake, { port }] = await Promise.all([startFake(), startHanging()]);
   const gateway = await startGateway(fake, {
     LLM_BACKENDS: `127.0.0.1:${port},127.0.0.1:${fake.port}`,
@@ -117,7 +117,7 @@ test("a server that never responds does not keep /ready from what another has", 
   await ready(gateway);
 });
 
-test("/ready notices that its only server has gone, and that it is back", async () => {
+test("/ready notices when the only server goes away and comes back", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake, { POLL_INTERVAL_MS: "30" });
   await ready(gateway);
@@ -128,7 +128,7 @@ test("/ready notices that its only server has gone, and that it is back", async 
   await ready(gateway);
 });
 
-test("probes are answered while every slot is taken and the queue is full", async () => {
+test("responds to probes while every slot is taken and the queue is full", async () => {
   const fake = await startFake();
   fake.respondWith(token("Hel"), "hang");
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", QUEUE_LIMIT: "1" });
@@ -176,7 +176,7 @@ test("/metrics counts requests, tokens and times by model", async () => {
   expect(metrics).toContain("process_resident_memory_bytes");
 });
 
-test("a failure in the middle of a stream is counted, though its status was 200", async () => {
+test("counts a stream that fails midway, although its status was 200", async () => {
   const fake = await startFake();
   fake.respondWith(token("Hel"), { waitMs: 20 }, "cut");
   const gateway = await startGateway(fake);
@@ -187,7 +187,7 @@ test("a failure in the middle of a stream is counted, though its status was 200"
   );
 });
 
-test("what clients make up never becomes a label", async () => {
+test("values invented by clients never become labels", async () => {
   const fake = await startFake();
   fake.respondWith({ status: 404, body: '{"error":"not found"}' });
   const gateway = await startGateway(fake);
