@@ -75,7 +75,7 @@ test.each([
 
 test("responds to headers over Node's limit with 431", async () => {
   const gateway = await startGateway(await startFake());
-  const response = await exchange(
+  const response = await sendRaw(
     gateway.port,
     post(`X-Long: ${"x".repeat(20_000)}\r\nContent-Length: 2\r\n`, "{}"),
   );

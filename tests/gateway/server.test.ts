@@ -65,7 +65,7 @@ async function start(
 
 describe("on SIGTERM", () => {
   test.each([false, true])(
-    "what is in flight is finished (streamed: %j), nothing new begins, and it exits with 0",
+    "finishes requests in flight (streamed: %j), rejects new ones and exits with 0",
     async (stream) => {
       const fake = await startFake();
       const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
@@ -97,21 +97,21 @@ describe("on SIGTERM", () => {
     },
   );
 
-  test("several prompts, of which the first is in flight, are all finished", async () => {
+  test("finishes all prompts of a request whose first prompt is in flight", async () => {
     const fake = await startFake();
     const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
     fake.respondWith({ until: released }, last({ response: "x" }));
     const server = await start(fake);
-    const answer = server.post("/v1/completions", { model: "m", prompt: ["a", "b", "c"] });
+    const pending = server.post("/v1/completions", { model: "m", prompt: ["a", "b", "c"] });
     await fake.conversation();
     server.process.kill("SIGTERM");
     await eventually(() => server.output().includes("draining") || undefined);
     release(undefined);
-    expect(((await (await answer).json()) as { choices: object[] }).choices).toHaveLength(3);
+    expect(((await (await pending).json()) as { choices: object[] }).choices).toHaveLength(3);
     expect(await server.exited).toBe(0);
   });
 
-  test("a client of several prompts that does not read does not hold it up", async () => {
+  test("is not delayed by a client with several prompts that does not read", async () => {
     const fake = await startFake();
     fake.respondWith(
       { raw: `${JSON.stringify({ response: "x".repeat(8_000_000), done: false })}\n` },
@@ -132,7 +132,7 @@ describe("on SIGTERM", () => {
     expect(fake.received).toHaveLength(1);
   });
 
-  test("what does not finish in time ends with an error, its work is stopped, and it exits with 0", async () => {
+  test("ends requests that do not finish in time with an error, aborts their work and exits with 0", async () => {
     const fake = await startFake();
     fake.respondWith(token("Hel"), "hang");
     const server = await start(fake, { SHUTDOWN_TIMEOUT_MS: "200" });
@@ -145,7 +145,7 @@ describe("on SIGTERM", () => {
     expect(await server.exited).toBe(0);
   });
 
-  test("a client that only holds its connection open does not delay the exit", async () => {
+  test("is not delayed by an idle connection", async () => {
     const server = await start(await startFake());
     await (await server.post("/v1/chat/completions", hello)).text();
     const before = Date.now();
@@ -154,11 +154,11 @@ describe("on SIGTERM", () => {
     expect(Date.now() - before).toBeLessThan(1500);
   });
 
-  test("consoles see the drain, end cleanly after the last request, and can follow the next gateway", async () => {
+  test("consoles see the drain, end cleanly after the last request and can connect to the next gateway", async () => {
     const fake = await startFake();
     const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
     fake.respondWith({ until: released }, last({ message: { content: "Hello" } }));
-    // A console that counted as a request would hold the drain for as long.
+    // If consoles counted as requests, the drain would last this long.
     const server = await start(fake, { SHUTDOWN_TIMEOUT_MS: "600000" });
     const events = (): Promise<Response> => fetch(`${server.url}/admin/events`);
     const consoles = await Promise.all([events(), events()]);
@@ -170,7 +170,7 @@ describe("on SIGTERM", () => {
     await eventually(() => seen.includes('"draining":true') || undefined);
     release(undefined);
     expect((await inFlight).status).toBe(200);
-    // Those that the last moments of a drain cut off would be broken off.
+    // The event streams end cleanly instead of being cut off.
     expect((await ended).map(({ brokenOff }) => brokenOff)).toEqual([false, false]);
     expect(await server.exited).toBe(0);
 
@@ -181,7 +181,7 @@ describe("on SIGTERM", () => {
     await again.body?.cancel();
   });
 
-  test("a second signal ends it at once", async () => {
+  test("exits at once on a second signal", async () => {
     const fake = await startFake();
     fake.respondWith("hang");
     const server = await start(fake);
@@ -195,27 +195,23 @@ describe("on SIGTERM", () => {
   });
 });
 
-// Tens of megabytes, and a process of its own.
+// Sends tens of megabytes to a separate process.
 const large = { timeout: 60_000 };
 
-test(
-  "a body that is nothing but structure does not take down a gateway with the image's memory",
-  large,
-  async () => {
-    const server = await start(await startFake(), { NODE_OPTIONS: "--max-old-space-size=384" });
-    const headers = { "content-type": "application/json" };
-    const body = `[${"{},".repeat(10e6)}0]`;
-    const response = await fetch(`${server.url}/v1/chat/completions`, { method: "POST", headers, body });
-    expect(response.status).toBe(400);
-    expect((await server.post("/v1/chat/completions", hello)).status).toBe(200);
-  },
-);
+test("a body of nothing but structure does not exhaust the image's memory", large, async () => {
+  const server = await start(await startFake(), { NODE_OPTIONS: "--max-old-space-size=384" });
+  const headers = { "content-type": "application/json" };
+  const body = `[${"{},".repeat(10e6)}0]`;
+  const response = await fetch(`${server.url}/v1/chat/completions`, { method: "POST", headers, body });
+  expect(response.status).toBe(400);
+  expect((await server.post("/v1/chat/completions", hello)).status).toBe(200);
+});
 
 test.each([
-  ["of its connections", "2048"],
-  ["of what bodies take together", "8000"],
+  ["the connection limit", "2048"],
+  ["the body budget", "8000"],
 ])(
-  "6,000 connections that stop just short of a body of 64 KiB do not kill it: it keeps the bound %s",
+  "survives 6,000 connections with incomplete bodies of almost 64 KiB thanks to %s",
   { timeout: 60_000 },
   async (_bound, connections) => {
     const server = await start(await startFake(), {
@@ -241,7 +237,7 @@ test.each([
       /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.process.pid}/status`, "utf8")) ?? [];
     expect(Number(peakKib) / 1024).toBeLessThan(512);
     for (const socket of sockets) socket.destroy();
-    // What they held is free again.
+    // Their memory is free again.
     await expect
       .poll(
         () =>
@@ -255,25 +251,25 @@ test.each([
   },
 );
 
-test("SIGUSR2 turns the log to debug, and back", async () => {
+test("SIGUSR2 toggles the log level between info and debug", async () => {
   const server = await start(await startFake());
   const probes = (): number => server.output().match(/"route":"\/health"/g)?.length ?? 0;
-  const turn = async (level: string): Promise<void> => {
+  const toggleTo = async (level: string): Promise<void> => {
     server.process.kill("SIGUSR2");
     await eventually(() => server.output().includes(`"log_level":"${level}"`) || undefined);
     await fetch(`${server.url}/health`);
   };
   await fetch(`${server.url}/health`);
-  await turn("debug");
+  await toggleTo("debug");
   await eventually(() => probes() === 1 || undefined);
-  await turn("info");
+  await toggleTo("info");
   server.process.kill("SIGTERM");
   await server.exited;
   expect(probes()).toBe(1);
 });
 
-describe("at its start", () => {
-  test("a wrong environment is refused, a line for each variable", async () => {
+describe("on startup", () => {
+  test("rejects an invalid environment with a line for each variable", async () => {
     const server = run(join(source, "server.ts"), { PORT: "99999", LOG_LEVEL: "loud" });
     expect(await server.exited).toBe(1);
     expect(server.output()).toMatch(/^PORT=99999: must be a whole number from 1 to 65535/m);
@@ -281,7 +277,7 @@ describe("at its start", () => {
     expect(server.output()).not.toContain("at ");
   });
 
-  test("a port in use is said, and it exits", async () => {
+  test("reports a port in use and exits", async () => {
     const fake = await startFake();
     const server = run(join(source, "server.ts"), { PORT: `${fake.port}` });
     expect(await server.exited).toBe(2);
@@ -289,7 +285,7 @@ describe("at its start", () => {
   });
 });
 
-describe("bundled to one file, as in the image", () => {
+describe("bundled into one file, as in the image", () => {
   const project = join(import.meta.dirname, "../..");
   const dist = mkdtempSync(join(tmpdir(), "gateway-dist-"));
 
@@ -301,7 +297,7 @@ describe("bundled to one file, as in the image", () => {
     rmSync(dist, { recursive: true });
   });
 
-  test("it answers and stops, and its health check tells alive from dead", async () => {
+  test("serves requests and shuts down, and the health check reflects both", async () => {
     const fake = await startFake();
     const server = await start(fake, {}, join(dist, "server.cjs"));
     const response = await server.post("/v1/chat/completions", { ...hello, stream: true });
@@ -313,7 +309,7 @@ describe("bundled to one file, as in the image", () => {
     expect(await run(join(dist, "healthcheck.cjs"), { PORT: port }).exited).toBe(1);
   });
 
-  test("it shares its state by the client that is in a file of its own", async () => {
+  test("shares its state through the Redis client in its separate file", async () => {
     const [fake, redis] = await Promise.all([startFake(), startRedis()]);
     const server = await start(fake, { SHARED_STATE: redis.url }, join(dist, "server.cjs"));
     await expect

@@ -21,14 +21,14 @@ import {
 const accepting = async ({ url }: TestGateway) => (await fetch(`${url}/accepting`)).status;
 const stream = { ...hello, stream: true };
 
-test("a gateway is for an edge to use as soon as it has looked at its servers, whatever they said", async () => {
+test("accepts traffic from an edge once it has probed its servers, even if none is up", async () => {
   const gone = await startFake();
   await gone.stop();
   const gateway = await controlled([gone]);
   await expect.poll(() => accepting(gateway)).toBe(200);
 });
 
-test("a gateway that is drained sends the edge away, goes on answering, and says when nothing is under way", async () => {
+test("a draining gateway fails the edge's probe, keeps serving, and reports when no request is in flight", async () => {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   fake.respondWith(token("Hel"), { until: released }, token("lo"), last());
@@ -37,10 +37,10 @@ test("a gateway that is drained sends the edge away, goes on answering, and says
   const open = await gateway.post("/v1/chat/completions", stream);
   const drain = gateway.control("drain", "600");
   await expect.poll(() => accepting(gateway)).toBe(503);
-  // The edge has yet to notice.
+  // The edge has not noticed yet.
   fake.respondWith(token("late"), last());
   const late = await gateway.post("/v1/chat/completions", hello);
-  // Its next connection leads to another gateway.
+  // The client's next connection goes to another gateway.
   expect([late.status, late.headers.get("connection")]).toEqual([200, "close"]);
   release(undefined);
   const { data, brokenOff } = await readEvents(open);
@@ -48,7 +48,7 @@ test("a gateway that is drained sends the edge away, goes on answering, and says
   expect(await drain).toEqual({ code: 0, output: "" });
 });
 
-test("a connection that was promised to be kept is kept until a response says otherwise", async () => {
+test("keeps an announced keep-alive connection open until a response sends Connection: close", async () => {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   fake.respondWith(token("Hel"), { until: released }, token("lo"), last());
@@ -68,7 +68,7 @@ test("a connection that was promised to be kept is kept until a response says ot
   const { socket } = began;
   const drain = gateway.control("drain", "600", "1");
   await expect.poll(() => accepting(gateway)).toBe(503);
-  // Sent as soon as there is a free connection: an edge that has not noticed does the same.
+  // Sent as soon as the connection is free, as an edge does that has not noticed the drain.
   fake.respondWith(token("next"), last());
   const next = post(hello);
   release(undefined);
@@ -82,13 +82,13 @@ test("a connection that was promised to be kept is kept until a response says ot
   expect(await drain).toEqual({ code: 0, output: "" });
 });
 
-const longer = 60_000;
-const times = { unknownMs: longer, edgeMs: Infinity, maxMs: longer, inTransitMs: 1 };
+const longMs = 60_000;
+const times = { unknownMs: longMs, edgeMs: Infinity, maxMs: longMs, inTransitMs: 1 };
 
-/** A drain without requests, and whether it has ended. */
-function drained(): {
+/** A drain controller without requests. */
+function idleController(): {
   readonly controller: DrainController;
-  readonly ended: () => boolean;
+  readonly hasEnded: () => boolean;
   drain: () => Promise<void>;
 } {
   const pool = { probed: true, all: [], refresh: () => Promise.resolve() };
@@ -100,21 +100,21 @@ function drained(): {
       .then(() => {
         hasEnded = true;
       });
-  return { controller, ended: () => hasEnded, drain };
+  return { controller, hasEnded: () => hasEnded, drain };
 }
 
-test("a drain lasts until the edge that probes has been sent away, not only for a given time", async () => {
-  const { controller, ended, drain } = drained();
+test("a drain waits until the edge's probe has failed, not only for a fixed time", async () => {
+  const { controller, hasEnded, drain } = idleController();
   expect(controller.acceptsProbe()).toBe(true);
   const draining = drain();
   await sleep(200);
-  expect(ended()).toBe(false);
+  expect(hasEnded()).toBe(false);
   expect(controller.acceptsProbe()).toBe(false);
   await draining;
 });
 
-test("a client that reads /accepting through the edge does not end the wait for the edge", async () => {
-  const { controller, ended, drain } = drained();
+test("a request for /accepting forwarded by the edge does not end the wait for the edge's own probe", async () => {
+  const { controller, hasEnded, drain } = idleController();
   const app = fastify();
   healthRoutes(
     app,
@@ -127,16 +127,16 @@ test("a client that reads /accepting through the edge does not end the wait for 
     (await app.inject({ url: "/accepting", headers })).statusCode;
   expect(await probe()).toBe(200);
   const draining = drain();
-  // The edge names the client of what it passes on.
+  // The edge adds the client's address to requests that it forwards.
   expect(await probe({ "x-forwarded-for": "192.0.2.1" })).toBe(503);
   await sleep(200);
-  expect(ended()).toBe(false);
+  expect(hasEnded()).toBe(false);
   expect(await probe()).toBe(503);
   await draining;
   await app.close();
 });
 
-test("a drain that takes too long reports what will be aborted", async () => {
+test("a drain that times out reports the requests that will be aborted", async () => {
   const fake = await startFake();
   fake.respondWith(token("Hel"), "hang");
   const gateway = await controlled([fake]);
@@ -147,7 +147,7 @@ test("a drain that takes too long reports what will be aborted", async () => {
   });
 });
 
-test("a server that is drained finishes what it has and gets nothing new, until it may come back", async () => {
+test("a drained server finishes its requests and gets no new ones until it is returned", async () => {
   const [one, two] = [await startFake(), await startFake()];
   const gateway = await controlled([one, two], { OLLAMA_NUM_PARALLEL: "1" });
   const name = `127.0.0.1:${one.port}`;
@@ -160,9 +160,9 @@ test("a server that is drained finishes what it has and gets nothing new, until 
   const open = await gateway.post("/v1/chat/completions", stream);
   expect(one.received.length).toBe(1);
   let drained = false;
-  const drain = gateway.control("drain", name, "600").then((asked) => {
+  const drain = gateway.control("drain", name, "600").then((result) => {
     drained = true;
-    return asked;
+    return result;
   });
   await eventually(() => gateway.log.find((line) => line.includes(`"act":"drain"`)));
   for (let i = 0; i < 3; i++) expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
@@ -174,13 +174,13 @@ test("a server that is drained finishes what it has and gets nothing new, until 
   expect(await drain).toEqual({ code: 0, output: "" });
 
   expect(await gateway.control("return", name)).toEqual({ code: 0, output: "" });
-  // A new one: the conversation before stays where it was.
+  // A new conversation: the previous one keeps its affinity to the other server.
   const other = { ...hello, messages: [{ role: "user", content: "Is anybody back?" }] };
   await gateway.post("/v1/chat/completions", other);
   expect(one.received.length).toBe(2);
 });
 
-test("the only server is not drained: its requests would have nowhere to go", async () => {
+test("does not drain the only server that is up", async () => {
   const [one, gone] = [await startFake(), await startFake()];
   await gone.stop();
   const gateway = await controlled([one, gone]);
@@ -193,7 +193,7 @@ test("the only server is not drained: its requests would have nowhere to go", as
   expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
 });
 
-test("a server that the gateway does not have is named, and those that it has", async () => {
+test("names an unknown server and the gateway's own backends", async () => {
   const fake = await startFake();
   const gateway = await controlled([fake]);
   expect(await gateway.control("drain", "other:1", "1")).toEqual({
@@ -208,13 +208,13 @@ test.each([
     "known are: drain SECONDS NOTICE_SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys, usage MONTH",
   ],
   [["drain", "soon"], "SECONDS must be a number"],
-])("%j is refused, saying what is known", async (args, line) => {
+])("rejects the control command %j with a usage message", async (args, line) => {
   const gateway = await controlled([await startFake()]);
   expect(await gateway.control(...args)).toEqual({ code: 1, output: `${line}\n` });
   expect(await accepting(gateway)).toBe(200);
 });
 
-test("a gateway that does not listen for it is told of", async () => {
+test("reports a gateway that does not listen on the control socket", async () => {
   const gateway = await controlled([await startFake()], { CONTROL_SOCKET: "" });
   const { code, output } = await gateway.control("drain", "1");
   expect(code).toBe(1);

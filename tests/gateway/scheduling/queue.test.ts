@@ -12,42 +12,45 @@ import {
 
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
-const say = (content: string): object => ({ ...hello, messages: [{ role: "user", content }] });
+const withMessage = (content: string): object => ({ ...hello, messages: [{ role: "user", content }] });
 
-test("no more requests reach Ollama than it runs at once; the others wait and are answered", async () => {
+test("sends Ollama no more requests than it runs in parallel, and queues the others", async () => {
   const fake = await startFake();
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
   fake.respondWith({ until: released }, last({ message: { content: "x" } }));
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "2" });
-  const answers = [1, 2, 3, 4, 5].map(() => gateway.post(chat, hello));
+  const responses = [1, 2, 3, 4, 5].map(() => gateway.post(chat, hello));
   await metric(gateway.url, "gateway_queue_depth 3");
   await metric(gateway.url, "gateway_requests_in_flight 2");
   expect(fake.received).toHaveLength(2);
   release(undefined);
-  expect((await Promise.all(answers)).map((each) => each.status)).toEqual([200, 200, 200, 200, 200]);
+  expect((await Promise.all(responses)).map((each) => each.status)).toEqual([200, 200, 200, 200, 200]);
   await metric(gateway.url, "gateway_queue_depth 0");
   await metric(gateway.url, "gateway_requests_in_flight 0");
 });
 
-test.each([hello, streamed])("a full queue is said at once, with Retry-After (%j)", async (body) => {
-  const fake = await startFake();
-  fake.respondWith("hang");
-  const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", QUEUE_LIMIT: "2" });
-  const clients = new AbortController();
-  const { signal } = clients;
-  const others = [1, 2, 3].map(() => expect(gateway.post(chat, hello, { signal })).rejects.toThrow());
-  await metric(gateway.url, "gateway_queue_depth 2");
-  const refused = await gateway.post(chat, body);
-  expect(refused.status).toBe(503);
-  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
-  expect((await errorOf(refused)).code).toBe("queue_full");
-  clients.abort();
-  await Promise.all(others);
-  await metric(gateway.url, 'gateway_refusals_total{reason="queue_full"} 1');
-});
+test.each([hello, streamed])(
+  "rejects a request at once with Retry-After if the queue is full (%j)",
+  async (body) => {
+    const fake = await startFake();
+    fake.respondWith("hang");
+    const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1", QUEUE_LIMIT: "2" });
+    const clients = new AbortController();
+    const { signal } = clients;
+    const others = [1, 2, 3].map(() => expect(gateway.post(chat, hello, { signal })).rejects.toThrow());
+    await metric(gateway.url, "gateway_queue_depth 2");
+    const refused = await gateway.post(chat, body);
+    expect(refused.status).toBe(503);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect((await errorOf(refused)).code).toBe("queue_full");
+    clients.abort();
+    await Promise.all(others);
+    await metric(gateway.url, 'gateway_refusals_total{reason="queue_full"} 1');
+  },
+);
 
 test.each([hello, streamed])(
-  "whose turn does not come in time is told so, with Retry-After (%j)",
+  "rejects a request with Retry-After when its queue timeout expires (%j)",
   async (body) => {
     const fake = await startFake();
     fake.respondWith(token("Hel"), "hang");
@@ -63,18 +66,18 @@ test.each([hello, streamed])(
 );
 
 test.each([hello, streamed])(
-  "a client that leaves leaves the queue, and Ollama never sees it (%j)",
+  "removes the request of a disconnected client from the queue (%j)",
   async (body) => {
     const fake = await startFake();
     const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
     fake.respondWith({ until: released }, last({ message: { content: "x" } }));
     const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
-    const first = gateway.post(chat, say("first"));
+    const first = gateway.post(chat, withMessage("first"));
     await fake.conversation();
     const client = new AbortController();
     const left = expect(gateway.post(chat, body, { signal: client.signal })).rejects.toThrow();
     await metric(gateway.url, "gateway_queue_depth 1");
-    const third = gateway.post(chat, say("third"));
+    const third = gateway.post(chat, withMessage("third"));
     await metric(gateway.url, "gateway_queue_depth 2");
     client.abort();
     await left;
@@ -87,22 +90,22 @@ test.each([hello, streamed])(
   },
 );
 
-test("requests that wait run in the order in which they came", async () => {
+test("runs queued requests in order of arrival", async () => {
   const fake = await startFake();
   fake.respondWith({ waitMs: 15 }, last({ message: { content: "x" } }));
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });
   const words = ["a", "b", "c", "d"];
-  const answers: Promise<Response>[] = [];
+  const responses: Promise<Response>[] = [];
   for (const [n, word] of words.entries()) {
-    answers.push(gateway.post(chat, say(word)));
+    responses.push(gateway.post(chat, withMessage(word)));
     await eventually(() => (fake.received.length > 0 ? true : undefined));
     if (n > 0) await new Promise((resolve) => setTimeout(resolve, 2));
   }
-  await Promise.all(answers);
+  await Promise.all(responses);
   expect(fake.received.map(({ body: { messages } }) => messages[0]?.content)).toEqual(words);
 });
 
-test("how long a request waited is in its log line, in the metrics and in Server-Timing", async () => {
+test("reports the queue time in the log, in the metrics and in Server-Timing", async () => {
   const fake = await startFake();
   fake.respondWith({ waitMs: 500 }, token("x"), last());
   const gateway = await startGateway(fake, { OLLAMA_NUM_PARALLEL: "1" });

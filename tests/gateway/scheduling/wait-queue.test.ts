@@ -17,8 +17,8 @@ function admittedOf({ id, key, model }: Request, isRetry = false): AdmittedReque
 
 const idOf = (admitted: AdmittedRequest): number => (admitted as unknown as Request).id;
 
-/** What the queue promises, in the plainest way: keys in turn, each key's first request that can run. */
-class PlainQueue {
+/** Reference implementation: serves keys round-robin, each with its first request that can run. */
+class ReferenceQueue {
   readonly queues = new Map<string, Request[]>();
 
   add(request: Request, isRetry: boolean): void {
@@ -29,9 +29,9 @@ class PlainQueue {
   }
 
   remove({ key, id }: Request): void {
-    const left = (this.queues.get(key) ?? []).filter((each) => each.id !== id);
-    if (left.length === 0) this.queues.delete(key);
-    else this.queues.set(key, left);
+    const rest = (this.queues.get(key) ?? []).filter((each) => each.id !== id);
+    if (rest.length === 0) this.queues.delete(key);
+    else this.queues.set(key, rest);
   }
 
   next(canRun: ReadonlySet<string>): Request | undefined {
@@ -39,18 +39,18 @@ class PlainQueue {
       const request = queue.find(({ model }) => canRun.has(model));
       if (request === undefined) continue;
       this.remove(request);
-      const left = this.queues.get(key);
+      const rest = this.queues.get(key);
       this.queues.delete(key);
-      if (left !== undefined) this.queues.set(key, left);
+      if (rest !== undefined) this.queues.set(key, rest);
       return request;
     }
     return undefined;
   }
 }
 
-test("slots go round the keys, to each key's first request that can run, whoever left meanwhile", () => {
+test("gives slots to the keys round-robin, each to its first runnable request, through random removals", () => {
   const random = new Random(5);
-  const [queue, plain] = [new WaitQueue(), new PlainQueue()];
+  const [queue, reference] = [new WaitQueue(), new ReferenceQueue()];
   const waiting = new Map<number, { readonly request: Request; readonly waiter: Waiter }>();
   let served = 0;
   for (let id = 0; id < 6000; id += 1) {
@@ -59,17 +59,17 @@ test("slots go round the keys, to each key's first request that can run, whoever
       const request = {
         id,
         key: `key-${random.below(8)}`,
-        // Those that failed somewhere cannot run where others of their model can.
+        // A retried request cannot run on every server that others of its model can.
         model: isRetry ? "retried" : `model-${random.below(5)}`,
       };
       waiting.set(id, { request, waiter: queue.add(admittedOf(request, isRetry), "slot") });
-      plain.add(request, isRetry);
+      reference.add(request, isRetry);
     }
     const leaving = [...waiting.values()][random.below(waiting.size)];
     if (random.below(3) === 0 && leaving !== undefined) {
       queue.remove(leaving.waiter);
       queue.remove(leaving.waiter);
-      plain.remove(leaving.request);
+      reference.remove(leaving.request);
       waiting.delete(leaving.request.id);
     }
     const canRun = new Set(
@@ -87,17 +87,17 @@ test("slots go round the keys, to each key's first request that can run, whoever
       () => slots === 0,
     );
     for (const each of order) {
-      expect(each).toBe(plain.next(canRun)?.id);
+      expect(each).toBe(reference.next(canRun)?.id);
       waiting.delete(each);
     }
-    if (slots > 0) expect(plain.next(canRun)).toBeUndefined();
+    if (slots > 0) expect(reference.next(canRun)).toBeUndefined();
     expect(queue.size).toBe(waiting.size);
     served += order.length;
   }
   expect(served).toBeGreaterThan(1000);
 });
 
-test("what keeps 10,000 requests of one model from running is found out once", () => {
+test("offers a slot to one request per model, not to all 10,000 queued ones", () => {
   const queue = new WaitQueue();
   for (let id = 0; id < 10_000; id += 1) {
     queue.add(admittedOf({ id, key: `key-${id % 100}`, model: `model-${id % 50}` }), "slot");

@@ -15,8 +15,8 @@ import { environmentOf, startRedis, stateIs } from "../../../test-support/gatewa
 
 beforeAll(fetchRedis, 300_000);
 
-/** Two gateways that share the limits of a key, before one server. */
-async function limited(limits: string, environment: Record<string, string> = {}) {
+/** Starts two gateways that share a key's limits in front of one server. */
+async function startWithLimits(limits: string, environment: Record<string, string> = {}) {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const { key, line } = newKey("ada", limits.split(" "));
   const headers = { authorization: `Bearer ${key}` };
@@ -32,35 +32,35 @@ async function limited(limits: string, environment: Record<string, string> = {})
   return { redis, server, gateways, key, headers, start };
 }
 
-const models = ({ url }: TestGateway, headers: Record<string, string>): Promise<Response> =>
+const getModels = ({ url }: TestGateway, headers: Record<string, string>): Promise<Response> =>
   fetch(`${url}/v1/models`, { headers });
 
-test("a key has its requests a minute once, not once with each gateway", async () => {
-  const { gateways, headers } = await limited("requests=1");
-  const first = await models(gateways[0], headers);
+test("a key's requests per minute count across gateways", async () => {
+  const { gateways, headers } = await startWithLimits("requests=1");
+  const first = await getModels(gateways[0], headers);
   expect(first.status).toBe(200);
   expect(first.headers.get("x-ratelimit-remaining-requests")).toBe("0");
-  const refused = await models(gateways[1], headers);
+  const refused = await getModels(gateways[1], headers);
   expect(refused.status).toBe(429);
   expect((await errorOf(refused)).message).toContain("1 requests per minute");
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
 });
 
-test("of 20 requests that come to two gateways at once, as many are let in as the key may send", async () => {
-  const { gateways, headers } = await limited("requests=6");
+test("two gateways admit only the key's limit of 20 simultaneous requests", async () => {
+  const { gateways, headers } = await startWithLimits("requests=6");
   const began = performance.now();
   const responses = await Promise.all(
-    Array.from({ length: 20 }, (_, n) => models(n % 2 === 0 ? gateways[0] : gateways[1], headers)),
+    Array.from({ length: 20 }, (_, n) => getModels(n % 2 === 0 ? gateways[0] : gateways[1], headers)),
   );
-  const letIn = responses.filter(({ status }) => status === 200).length;
-  expect(responses.filter(({ status }) => status === 429)).toHaveLength(20 - letIn);
-  // One comes back every ten seconds.
-  expect(letIn).toBeGreaterThanOrEqual(6);
-  expect(letIn).toBeLessThanOrEqual(6 + (performance.now() - began) / 10_000);
+  const admitted = responses.filter(({ status }) => status === 200).length;
+  expect(responses.filter(({ status }) => status === 429)).toHaveLength(20 - admitted);
+  // One token is refilled every ten seconds.
+  expect(admitted).toBeGreaterThanOrEqual(6);
+  expect(admitted).toBeLessThanOrEqual(6 + (performance.now() - began) / 10_000);
 });
 
-test("a request at once with one gateway is one with the other, until it ends or its client leaves", async () => {
-  const { server, gateways, key } = await limited("concurrent=1");
+test("a concurrent request counts on both gateways until its client disconnects", async () => {
+  const { server, gateways, key } = await startWithLimits("concurrent=1");
   const [one, other] = gateways;
   server.respondTo(() => (server.received.length === 1 ? [token("x"), "hang"] : undefined));
   const client = new AbortController();
@@ -81,24 +81,24 @@ test("a request at once with one gateway is one with the other, until it ends or
   await expect.poll(async () => (await postChat(other, key)).status).toBe(200);
 });
 
-test("tokens that one gateway counted use up the limit and the budget of the day with the other", async () => {
-  for (const [limit, words] of [
+test("tokens counted by one gateway use up the limits and budgets on the other", async () => {
+  for (const [limit, message] of [
     ["tokens=1000", "1000 tokens per minute"],
     ["tokens_per_day=1000", "1000 tokens per day"],
     ["tokens_per_month=1000", "1000 tokens per month"],
   ] as const) {
-    const { server, gateways, key } = await limited(limit);
+    const { server, gateways, key } = await startWithLimits(limit);
     server.respondWith(last({ prompt_eval_count: 500, eval_count: 1500 }));
     const first = await postChat(gateways[0], key, { ...hello, max_tokens: 5 });
     expect(first.status, limit).toBe(200);
     await first.text();
     await expect.poll(async () => (await postChat(gateways[1], key)).status, { message: limit }).toBe(429);
-    expect((await errorOf(await postChat(gateways[1], key))).message).toContain(words);
+    expect((await errorOf(await postChat(gateways[1], key))).message).toContain(message);
   }
 });
 
-test("tokens that a request set aside with one gateway cannot be taken with the other", async () => {
-  const { server, gateways, key } = await limited("tokens_per_day=1000");
+test("tokens reserved by a request on one gateway are unavailable on the other", async () => {
+  const { server, gateways, key } = await startWithLimits("tokens_per_day=1000");
   server.respondTo(() => (server.received.length === 1 ? [token("x"), "hang"] : undefined));
   const first = await postChat(gateways[0], key, { ...hello, stream: true, max_tokens: 5000 });
   const refused = await postChat(gateways[1], key);
@@ -108,8 +108,8 @@ test("tokens that a request set aside with one gateway cannot be taken with the 
   await expect.poll(async () => (await postChat(gateways[1], key)).status).toBe(200);
 });
 
-test("what was used while Redis was away counts when it is back, and what Redis lost is told to it again", async () => {
-  const { redis, server, gateways, key } = await limited("tokens_per_day=1000");
+test("restores to Redis the usage that it lost and the usage of its outage", async () => {
+  const { redis, server, gateways, key } = await startWithLimits("tokens_per_day=1000");
   const [one, other] = gateways;
   server.respondWith(last({ prompt_eval_count: 100, eval_count: 500 }));
   await (await postChat(one, key, { ...hello, max_tokens: 5 })).text();
@@ -127,8 +127,8 @@ test("what was used while Redis was away counts when it is back, and what Redis 
   expect((await postChat(other, key)).status).toBe(429);
 });
 
-test("what keys have used is kept for a gateway that comes later, and ends by itself", async () => {
-  const { redis, server, gateways, key, start } = await limited("tokens_per_month=1000");
+test("keeps a key's usage for gateways started later, with an expiry", async () => {
+  const { redis, server, gateways, key, start } = await startWithLimits("tokens_per_month=1000");
   server.respondWith(last({ prompt_eval_count: 500, eval_count: 1500 }));
   await (await postChat(gateways[0], key, { ...hello, max_tokens: 5 })).text();
   await expect.poll(async () => (await postChat(gateways[1], key)).status).toBe(429);
@@ -138,8 +138,8 @@ test("what keys have used is kept for a gateway that comes later, and ends by it
   expect(Number(await redis.command("PTTL", "ollama-stack:usage:ada"))).toBeGreaterThan(31 * 86_400_000);
 });
 
-test("a client that leaves while Redis has not responded keeps nothing of its key's limits", async () => {
-  const { redis, gateways, key } = await limited("concurrent=1 tokens_per_day=100000");
+test("a client that disconnects before Redis responds leaves no limit of its key in use", async () => {
+  const { redis, gateways, key } = await startWithLimits("concurrent=1 tokens_per_day=100000");
   const [gateway] = gateways;
   redis.pause();
   const client = new AbortController();
@@ -148,7 +148,7 @@ test("a client that leaves while Redis has not responded keeps nothing of its ke
     headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
   };
   const left = expect(postChat(gateway, key, hello, init)).rejects.toThrow();
-  // What was sent before these is there when they are answered.
+  // When these return, the gateway has received the request sent before them.
   for (let n = 0; n < 3; n += 1) await (await fetch(`${gateway.url}/health`)).text();
   client.abort();
   await left;
@@ -161,11 +161,11 @@ test("a client that leaves while Redis has not responded keeps nothing of its ke
   await expect.poll(held).toEqual([]);
 });
 
-/** Two gateways that share the limits of a key, which are edited while they run. */
-async function editable(limits: string) {
+/** Starts two gateways that share a key's limits, which can be edited while they run. */
+async function startEditable(limits: string) {
   const { key, line } = newKey("ada", limits.split(" "));
   const file = fileOf(line);
-  const all = await limited(limits, { API_KEYS: "", API_KEYS_FILE: file });
+  const all = await startWithLimits(limits, { API_KEYS: "", API_KEYS_FILE: file });
   let edits = 0;
   const edit = async (...edited: string[]): Promise<void> => {
     edits += 1;
@@ -175,18 +175,18 @@ async function editable(limits: string) {
         .poll(() => log.filter((each) => each.includes("change-keys")), { timeout: 20_000 })
         .toHaveLength(edits);
   };
-  /** What the gateways count for the key, together: requests that run, and tokens set aside. */
+  /** The key's running requests and reserved tokens, summed over the gateways. */
   const counted = async (): Promise<{ running: number; reserved: number }> => {
     const fields = (await all.redis.command("HGETALL", "ollama-stack:usage:ada")) as string[];
     const sum = (kind: string): number =>
-      fields.reduce((so, name, i) => so + (name.startsWith(kind) ? Number(fields[i + 1]) : 0), 0);
+      fields.reduce((total, name, i) => total + (name.startsWith(kind) ? Number(fields[i + 1]) : 0), 0);
     return { running: sum("c:"), reserved: sum("v:") };
   };
   return { ...all, key, edit, counted };
 }
 
-test("limits that change while a request runs count it once, and nothing is left when it has ended", async () => {
-  const { server, gateways, key, edit, counted } = await editable("concurrent=2 tokens_per_day=100000");
+test("counts a running request once through limit changes, and nothing after it has ended", async () => {
+  const { server, gateways, key, edit, counted } = await startEditable("concurrent=2 tokens_per_day=100000");
   const [one, other] = gateways;
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
   server.respondTo(() => (server.received.length === 2 ? [token("x"), { until }, last()] : undefined));
@@ -199,7 +199,7 @@ test("limits that change while a request runs count it once, and nothing is left
     await edit("concurrent=2", `tokens_per_day=${limit}`);
     expect(await counted()).toEqual(before);
   }
-  // The second of two, with each gateway.
+  // Each gateway admits a second request.
   for (const gateway of [one, other]) {
     await expect.poll(async () => (await postChat(gateway, key)).status).toBe(200);
     await expect.poll(counted).toEqual(before);
@@ -209,8 +209,8 @@ test("limits that change while a request runs count it once, and nothing is left
   await expect.poll(counted).toEqual({ running: 0, reserved: 0 });
 });
 
-test("a limit of requests at once that is added or removed while requests run counts each of them once", async () => {
-  const { server, gateways, key, edit, counted } = await editable("requests=1000");
+test("counts each running request once when a concurrency limit is added or removed", async () => {
+  const { server, gateways, key, edit, counted } = await startEditable("requests=1000");
   const [one, other] = gateways;
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
   server.respondTo(() => [token("x"), { until }, last()]);

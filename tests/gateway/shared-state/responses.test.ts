@@ -21,7 +21,7 @@ import {
 
 beforeAll(fetchRedis, 300_000);
 
-const asked = { model: "m", input: "Hi" };
+const request = { model: "m", input: "Hi" };
 
 async function start(environment: Record<string, string> = {}) {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
@@ -31,8 +31,8 @@ async function start(environment: Record<string, string> = {}) {
   return { redis, server, one, other, responses };
 }
 
-/** Waits until the other gateway has a response. */
-async function has({ openai }: TestGateway, id: string): Promise<void> {
+/** Waits until a gateway can retrieve a response. */
+async function untilStored({ openai }: TestGateway, id: string): Promise<void> {
   await expect
     .poll(() =>
       openai.responses.retrieve(id).then(
@@ -43,16 +43,16 @@ async function has({ openai }: TestGateway, id: string): Promise<void> {
     .toBe(true);
 }
 
-/** What a server got as the messages of its last request. */
+/** The message contents of the last request that a server received. */
 function lastMessages(server: Awaited<ReturnType<typeof startFake>>): string[] {
   return server.received.at(-1)?.body.messages.map(({ content }) => content) ?? [];
 }
 
-test("a response that one gateway stored is read, continued and deleted through the other", async () => {
+test("retrieves, continues and deletes a response stored by another gateway", async () => {
   const { server, one, other, responses } = await start();
   const [here, there] = responses;
-  const first = await here.create({ ...asked, metadata: { a: "b" } });
-  await has(other, first.id);
+  const first = await here.create({ ...request, metadata: { a: "b" } });
+  await untilStored(other, first.id);
   expect(await there.retrieve(first.id)).toMatchObject({
     id: first.id,
     output: first.output,
@@ -61,7 +61,7 @@ test("a response that one gateway stored is read, continued and deleted through 
 
   const second = await there.create({ model: "m", input: "And?", previous_response_id: first.id });
   expect(lastMessages(server)).toEqual(["Hi", "Hello there.", "And?"]);
-  await has(one, second.id);
+  await untilStored(one, second.id);
   await here.create({ model: "m", input: "Then?", previous_response_id: second.id });
   expect(lastMessages(server)).toEqual(["Hi", "Hello there.", "And?", "Hello there.", "Then?"]);
   const items = await here.inputItems.list(second.id);
@@ -69,15 +69,15 @@ test("a response that one gateway stored is read, continued and deleted through 
 
   await here.delete(first.id);
   await expect(there.retrieve(first.id)).rejects.toThrow(NotFoundError);
-  // What continues it still has it.
+  // The response that continues it still includes its messages.
   await there.create({ model: "m", input: "Well?", previous_response_id: second.id });
   expect(lastMessages(server).slice(0, 2)).toEqual(["Hi", "Hello there."]);
 });
 
-test("an item that one gateway stored is referred to through the other", async () => {
+test("resolves a reference to an item stored by another gateway", async () => {
   const { server, other, responses } = await start();
-  const first = await responses[0].create(asked);
-  await has(other, first.id);
+  const first = await responses[0].create(request);
+  await untilStored(other, first.id);
   const id = first.output[0]?.id ?? "";
   await responses[1].create({
     model: "m",
@@ -89,7 +89,7 @@ test("an item that one gateway stored is referred to through the other", async (
   expect(lastMessages(server)).toEqual(["Hello there.", "Again"]);
 });
 
-test("a response is its key's own with every gateway", async () => {
+test("isolates the responses of keys on every gateway", async () => {
   const keys = ["ada", "bob"].map((name) => newKey(name, []));
   const API_KEYS = keys.map(({ line }) => line).join("\n");
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
@@ -99,12 +99,12 @@ test("a response is its key's own with every gateway", async () => {
     await startGateway(server, environment),
   ] as const;
   for (const gateway of gateways) await stateIs(gateway, "up");
-  const of = (gateway: TestGateway, n: number) =>
+  const responsesOf = (gateway: TestGateway, n: number) =>
     gateway.openai.withOptions({ apiKey: keys[n]?.key ?? "" }).responses;
-  const { id } = await of(gateways[0], 0).create(asked);
+  const { id } = await responsesOf(gateways[0], 0).create(request);
   await expect
     .poll(() =>
-      of(gateways[1], 0)
+      responsesOf(gateways[1], 0)
         .retrieve(id)
         .then(
           () => true,
@@ -112,19 +112,21 @@ test("a response is its key's own with every gateway", async () => {
         ),
     )
     .toBe(true);
-  await expect(of(gateways[1], 1).retrieve(id)).rejects.toThrow(NotFoundError);
-  await expect(of(gateways[1], 1).create({ ...asked, previous_response_id: id })).rejects.toMatchObject({
+  await expect(responsesOf(gateways[1], 1).retrieve(id)).rejects.toThrow(NotFoundError);
+  await expect(
+    responsesOf(gateways[1], 1).create({ ...request, previous_response_id: id }),
+  ).rejects.toMatchObject({
     code: "previous_response_not_found",
   });
 });
 
-test("the oldest responses go when all together take more than they may, and nothing is left of them", async () => {
+test("evicts the oldest responses over the store's size limit, including all their keys", async () => {
   const { redis, other, responses } = await start({ RESPONSE_STORE_LIMIT_BYTES: "60000" });
   const ids: string[] = [];
   for (let n = 0; n < 16; n += 1) {
     const { id } = await responses[0].create({ model: "m", input: "x".repeat(1000) });
     ids.push(id);
-    await has(other, id);
+    await untilStored(other, id);
   }
   await expect(responses[1].retrieve(ids[0] ?? "")).rejects.toThrow(NotFoundError);
   expect(Number(await redis.command("GET", "ollama-stack:responses:bytes"))).toBeLessThanOrEqual(60_000);
@@ -140,16 +142,16 @@ test("the oldest responses go when all together take more than they may, and not
   expect(await redis.command("KEYS", "ollama-stack:responses:owners")).toEqual([]);
 });
 
-test("what is stored while Redis is away is read and continued with its own gateway, then and when it is back", async () => {
+test("retrieves and continues responses stored during a Redis outage on their own gateway, then and afterwards", async () => {
   const { redis, server, one, other, responses } = await start();
   const [here, there] = responses;
-  const before = await here.create(asked);
-  await has(other, before.id);
+  const before = await here.create(request);
+  await untilStored(other, before.id);
   await redis.kill();
   await stateIs(one, "away");
-  const during = await here.create(asked);
+  const during = await here.create(request);
   expect(await here.retrieve(during.id)).toMatchObject({ id: during.id });
-  await expect(here.create({ ...asked, previous_response_id: before.id })).rejects.toMatchObject({
+  await expect(here.create({ ...request, previous_response_id: before.id })).rejects.toMatchObject({
     code: "previous_response_not_found",
   });
   await redis.run();
@@ -157,17 +159,17 @@ test("what is stored while Redis is away is read and continued with its own gate
   await stateIs(other, "up");
   const after = await here.create({ model: "m", input: "And?", previous_response_id: during.id });
   expect(lastMessages(server)).toEqual(["Hi", "Hello there.", "And?"]);
-  await has(other, after.id);
+  await untilStored(other, after.id);
   await there.create({ model: "m", input: "Then?", previous_response_id: after.id });
   expect(lastMessages(server)).toEqual(["Hi", "Hello there.", "And?", "Hello there.", "Then?"]);
 });
 
-test("a conversation that is too large to be shared stays with its gateway, where it goes on", async () => {
+test("keeps a conversation too large to share on its own gateway, where it can be continued", async () => {
   const { redis, server, one, other, responses } = await start();
   const [here, there] = responses;
   server.loaded = [{ name: "m:latest", context_length: 10_000_000 }];
   const first = await here.create({ model: "m", input: "x".repeat(3_000_000) });
-  await has(other, first.id);
+  await untilStored(other, first.id);
   const second = await there.create({
     model: "m",
     input: "y".repeat(3_000_000),
@@ -182,30 +184,30 @@ test("a conversation that is too large to be shared stays with its gateway, wher
   for (const gateway of [one, other]) await stateIs(gateway, "up");
 });
 
-test("slots and limits do not wait for a response that is on its way to Redis, nor depend on it", async () => {
+test("slots and limits neither wait for a response being stored nor depend on it", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const relay = await RedisRelay.start(redis);
   const environment = { ...environmentOf(redis, [server]), SHARED_STATE: relay.url };
   const gateway = await startGateway(server, environment);
   await stateIs(gateway, "up");
   relay.holds = (piece) => piece.includes(PUT.sha);
-  const { id } = await gateway.openai.responses.create(asked);
+  const { id } = await gateway.openai.responses.create(request);
   await expect.poll(() => relay.held).toBe(1);
-  // On the same connection, it would wait a minute.
+  // On the same connection, this would wait a minute.
   expect((await gateway.post("/v1/chat/completions", hello)).status).toBe(200);
   relay.holds = () => false;
   relay.breakHeld();
-  await has(gateway, id);
+  await untilStored(gateway, id);
   expect(await redis.command("KEYS", "ollama-stack:responses:response:*")).toEqual([]);
-  const { id: next } = await gateway.openai.responses.create(asked);
-  await has(gateway, next);
+  const { id: next } = await gateway.openai.responses.create(request);
+  await untilStored(gateway, next);
   expect(await redis.command("KEYS", "ollama-stack:responses:response:*")).toHaveLength(1);
   const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
   expect(metrics).toContain("gateway_shared_state_up 1");
 });
 
 test.each(["Redis", "memory"])(
-  "a response in %s that is looked up counts with the bodies until its client has it",
+  "charges a retrieved response from %s to the body budget until its client has received it",
   async (place) => {
     const [redis, server] = await Promise.all([startRedis(), startFake()]);
     const environment = {
@@ -218,7 +220,7 @@ test.each(["Redis", "memory"])(
     const reader = place === "Redis" ? await startGateway(server, environment) : writer;
     if (place === "Redis") for (const gateway of [writer, reader]) await stateIs(gateway, "up");
     const { id } = await writer.openai.responses.create({ model: "m", input: "x".repeat(100_000) });
-    await has(reader, id);
+    await untilStored(reader, id);
     const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
     server.respondWith({ until }, token("x"), last());
     const content = "x".repeat(200_000);
@@ -232,10 +234,12 @@ test.each(["Redis", "memory"])(
     }
     end(undefined);
     await (await held).text();
-    // What was held is free soon after its client has it.
+    // The budget is released soon after the client has received the response.
     for (const path of paths)
       await expect.poll(async () => (await fetch(reader.url + path)).status).toBe(200);
-    const again = { model: "m", messages: [{ role: "user", content }] };
-    await expect.poll(async () => (await reader.post("/v1/chat/completions", again)).status).toBe(200);
+    const secondRequest = { model: "m", messages: [{ role: "user", content }] };
+    await expect
+      .poll(async () => (await reader.post("/v1/chat/completions", secondRequest)).status)
+      .toBe(200);
   },
 );

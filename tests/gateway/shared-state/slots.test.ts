@@ -26,48 +26,48 @@ beforeAll(fetchRedis, 300_000);
 const chat = "/v1/chat/completions";
 const streamed = { ...hello, stream: true };
 
-const ofEach = <T>(list: readonly T[], index: number): T => list[index % list.length] as T;
+const atModulo = <T>(list: readonly T[], index: number): T => list[index % list.length] as T;
 
-/** Runs one request to its end, and returns its last event. */
+/** Runs one request to its end and returns its last event. */
 async function run(gateway: Pick<TestGateway, "post">): Promise<string | undefined> {
   const response = await gateway.post(chat, streamed);
   const { data } = await readEvents(response);
   return data.at(-1);
 }
 
-const depth = (value: number): string => `gateway_queue_depth ${value}`;
+const queueDepth = (value: number): string => `gateway_queue_depth ${value}`;
 
-test("20 requests of two gateways to two servers of one slot never run two at a time on one", async () => {
+test("two gateways never run two requests at a time on a server with one slot", async () => {
   const [redis, left, right] = await Promise.all([startRedis(), startFake(), startFake()]);
   const gateways = await startShared(2, redis, [left, right]);
   const meters = [left, right].map((server) => new Meter(server, () => sleep(5)));
-  const ends = await Promise.all(Array.from({ length: 20 }, (_, n) => run(ofEach(gateways, n))));
+  const ends = await Promise.all(Array.from({ length: 20 }, (_, n) => run(atModulo(gateways, n))));
   expect(ends).toEqual(Array.from({ length: 20 }, () => "[DONE]"));
   expect(meters.map(({ most }) => most)).toEqual([1, 1]);
   expect(meters.reduce((sum, { total }) => sum + total, 0)).toBe(20);
 });
 
-test("three gateways use all slots of a server with four, and no more", async () => {
+test("three gateways use all four slots of a server, and no more", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const gateways = await startShared(3, redis, [server], { environment: { OLLAMA_NUM_PARALLEL: "4" } });
-  const { promise: full, resolve: isFull } = Promise.withResolvers<undefined>();
+  const { promise: full, resolve: setFull } = Promise.withResolvers<undefined>();
   const meter: Meter = new Meter(server, () => {
-    if (meter.now === 4) isFull(undefined);
+    if (meter.now === 4) setFull(undefined);
     return full.then(() => sleep(2));
   });
-  const ends = await Promise.all(Array.from({ length: 24 }, (_, n) => run(ofEach(gateways, n))));
+  const ends = await Promise.all(Array.from({ length: 24 }, (_, n) => run(atModulo(gateways, n))));
   expect(new Set(ends)).toEqual(new Set(["[DONE]"]));
   expect(meter.most).toBe(4);
 });
 
-test("a request waits for a slot that another gateway has, and runs as soon as that gateway gives it back", async () => {
+test("a request waits for a slot held by another gateway and runs as soon as it is released", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const [one, other] = (await startShared(2, redis, [server])) as [TestGateway, TestGateway];
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
   server.respondWith(token("x"), { until }, last());
   const first = await one.post(chat, streamed);
   const second = run(other);
-  await metric(other.url, depth(1));
+  await metric(other.url, queueDepth(1));
   expect(server.received).toHaveLength(1);
   end(undefined);
   expect(await second).toBe("[DONE]");
@@ -75,7 +75,7 @@ test("a request waits for a slot that another gateway has, and runs as soon as t
   expect(server.received).toHaveLength(2);
 });
 
-test("a gateway with a long queue leaves every other slot to a gateway with a short one", async () => {
+test("gateways with long and short queues get slots in turn", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const [one, other] = (await startShared(2, redis, [server])) as [TestGateway, TestGateway];
   const order: string[] = [];
@@ -84,22 +84,22 @@ test("a gateway with a long queue leaves every other slot to a gateway with a sh
     order.push(messages[0]?.content ?? "");
     return [token("x"), { until }, last()];
   });
-  const ask = (gateway: TestGateway, content: string): Promise<unknown> =>
+  const send = (gateway: TestGateway, content: string): Promise<unknown> =>
     gateway
       .post(chat, { model: "m", stream: true, messages: [{ role: "user", content }] })
       .then((response) => readEvents(response));
-  const running = [ask(one, "one")];
+  const running = [send(one, "one")];
   await server.conversation(0);
-  for (let n = 0; n < 6; n += 1) running.push(ask(one, "one"));
-  await metric(one.url, depth(6));
-  for (let n = 0; n < 2; n += 1) running.push(ask(other, "other"));
-  await metric(other.url, depth(2));
+  for (let n = 0; n < 6; n += 1) running.push(send(one, "one"));
+  await metric(one.url, queueDepth(6));
+  for (let n = 0; n < 2; n += 1) running.push(send(other, "other"));
+  await metric(other.url, queueDepth(2));
   begin(undefined);
   await Promise.all(running);
   expect(order.slice(0, 6).filter((each) => each === "other")).toHaveLength(2);
 });
 
-test("a client that leaves the queue keeps no other gateway from the slot", async () => {
+test("a client that leaves the queue does not block a slot for other gateways", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const [one, second, third] = await startShared(3, redis, [server]);
   if (one === undefined || second === undefined || third === undefined) throw new Error("no gateways");
@@ -108,21 +108,21 @@ test("a client that leaves the queue keeps no other gateway from the slot", asyn
   const first = await one.post(chat, streamed);
   const client = new AbortController();
   const left = expect(second.post(chat, streamed, { signal: client.signal })).rejects.toThrow();
-  await metric(second.url, depth(1));
+  await metric(second.url, queueDepth(1));
   const waiting = run(third);
-  await metric(third.url, depth(1));
+  await metric(third.url, queueDepth(1));
   client.abort();
   await left;
-  await metric(second.url, depth(0));
+  await metric(second.url, queueDepth(0));
   end(undefined);
   expect(await waiting).toBe("[DONE]");
   await readEvents(first);
 });
 
-test("a turn whose message overtakes the response that says to wait for it is not missed", async () => {
+test("does not miss a turn whose message overtakes the response to wait for it", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const relay = await RedisRelay.start(redis);
-  // Turns that are missed come again with a heartbeat: here in ten minutes.
+  // A missed turn comes again with the next heartbeat: here in ten minutes.
   const environment = { SHARED_STATE_LEASE_MS: "3000000" };
   const [other] = (await startShared(1, redis, [server], { environment })) as [TestGateway];
   const [gateway] = (await startShared(1, redis, [server], {
@@ -140,13 +140,13 @@ test("a turn whose message overtakes the response that says to wait for it is no
   end(undefined);
   await first;
   await expect.poll(() => redis.command("HLEN", `ollama-stack:slots:${name}`)).toBe(0);
-  // What was sent before these is there when they are responded to.
+  // When these return, the gateway has received what was sent before them.
   for (let n = 0; n < 3; n += 1) await (await fetch(`${gateway.url}/health`)).text();
   relay.release();
   expect(await second).toBe("[DONE]");
 });
 
-test("the slots of a gateway that was killed come free", async () => {
+test("releases the slots of a killed gateway", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const doomed = await startProcess(redis, [server], { SHARED_STATE_LEASE_MS: "2000" });
   server.respondTo(() => (server.received.length === 1 ? [token("x"), "hang"] : undefined));
@@ -162,7 +162,7 @@ test("the slots of a gateway that was killed come free", async () => {
   await expect.poll(taken).toEqual([]);
 });
 
-test("a gateway that stops gives its slots back, and the others know that it is gone", async () => {
+test("a gateway that shuts down releases its slots and leaves the group", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const environment = { SHARED_STATE_LEASE_MS: "2000" };
   const [one, other] = (await startShared(2, redis, [server], { environment })) as [TestGateway, TestGateway];
@@ -172,7 +172,7 @@ test("a gateway that stops gives its slots back, and the others know that it is 
   expect(await run(other)).toBe("[DONE]");
 });
 
-test("gateways of different stacks know nothing of each other in the same server", async () => {
+test("isolates the gateways of different stacks in one Redis", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const gateways = (
     await Promise.all(
@@ -187,13 +187,13 @@ test("gateways of different stacks know nothing of each other in the same server
   for (const response of responses) await response.body?.cancel();
 });
 
-test("everything in the store ends by itself when no gateway refers to it any more", async () => {
+test("sets an expiry on every key in Redis", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const gateways = await startShared(2, redis, [server]);
   server.respondWith(token("x"), "hang");
-  const responses = [await ofEach(gateways, 0).post(chat, streamed)];
-  const waiting = ofEach(gateways, 1).post(chat, streamed);
-  await metric(ofEach(gateways, 1).url, depth(1));
+  const responses = [await atModulo(gateways, 0).post(chat, streamed)];
+  const waiting = atModulo(gateways, 1).post(chat, streamed);
+  await metric(atModulo(gateways, 1).url, queueDepth(1));
   const keys = (await redis.command("KEYS", "*")) as string[];
   expect(keys.length).toBeGreaterThan(2);
   for (const key of keys) expect(Number(await redis.command("PTTL", key)), key).toBeGreaterThan(0);

@@ -15,7 +15,7 @@ interface Usage {
   readonly own: readonly { readonly promptTokens: number; readonly generatedTokens: number }[];
 }
 
-test("what requests of a key used is what counts towards its budget", async () => {
+test("reports the same usage that counts towards a key's budget", async () => {
   const budgeted = newKey("ada", ["tokens_per_month=70"]);
   const other = newKey("bob", []);
   const fake = await startFake();
@@ -29,9 +29,9 @@ test("what requests of a key used is what counts towards its budget", async () =
   await gateway.requestLine(chat, 2);
   expect((await postChat(gateway, budgeted.key)).status).toBe(429);
   expect((await postChat(gateway, "wrong")).status).toBe(401);
-  const asked = await gateway.control("usage", month);
-  expect(asked.code).toBe(0);
-  expect(JSON.parse(asked.output)).toMatchObject({
+  const result = await gateway.control("usage", month);
+  expect(result.code).toBe(0);
+  expect(JSON.parse(result.output)).toMatchObject({
     own: [
       { key: "ada", model: "m:latest", requests: 2, promptTokens: 60, generatedTokens: 10 },
       { key: "bob", model: "m:latest", requests: 1, promptTokens: 30, generatedTokens: 5 },
@@ -40,7 +40,7 @@ test("what requests of a key used is what counts towards its budget", async () =
   });
 });
 
-test("a budget that a key is given in mid-month begins with what the key has used", async () => {
+test("a budget added in mid-month includes the key's earlier usage", async () => {
   const folder = mkdtempSync(join(tmpdir(), "gateway-usage-"));
   onTestFinished(() => {
     rmSync(folder, { recursive: true });
@@ -59,7 +59,7 @@ test("a budget that a key is given in mid-month begins with what the key has use
   expect(own).toMatchObject([{ promptTokens: 30, generatedTokens: 5 }]);
 });
 
-test("without keys, requests are counted under none, and embeddings as prompts", async () => {
+test("counts requests under an empty name without keys, and embeddings as prompt tokens", async () => {
   const fake = await startFake();
   const gateway = await controlled([fake]);
   expect((await gateway.post("/v1/embeddings", { model: "m", input: "Hi" })).status).toBe(200);
@@ -73,7 +73,7 @@ test("without keys, requests are counted under none, and embeddings as prompts",
   ]);
 });
 
-test("a month that is none is refused by the gateway's control", async () => {
+test("the usage command rejects an invalid month", async () => {
   const gateway = await controlled([await startFake()]);
   expect(await gateway.control("usage", "november")).toEqual({
     code: 1,

@@ -7,7 +7,7 @@ import { UsageStore } from "../../../gateway/src/usage/usage-store.ts";
 
 const silent = { warn: () => undefined, error: () => undefined };
 
-function folder(): string {
+function makeFolder(): string {
   const path = mkdtempSync(join(tmpdir(), "gateway-usage-"));
   onTestFinished(() => {
     rmSync(path, { recursive: true });
@@ -15,15 +15,15 @@ function folder(): string {
   return path;
 }
 
-function at(time: string): void {
+function setTime(time: string): void {
   vi.useFakeTimers({ toFake: ["Date"], now: new Date(time) });
   onTestFinished(() => {
     vi.useRealTimers();
   });
 }
 
-test("requests are counted by day, key and model", async () => {
-  at("2026-11-28T23:59:59Z");
+test("counts requests by day, key and model", async () => {
+  setTime("2026-11-28T23:59:59Z");
   const store = new UsageStore("", silent);
   store.count("ada", "m", 10, 5, 1500);
   store.count("ada", "m", 1, 2, 0);
@@ -71,14 +71,14 @@ test("requests are counted by day, key and model", async () => {
   await expect(store.rows("2026-13")).rejects.toThrow('"2026-13" is not a month');
 });
 
-test("a restart counts on from what was written, and a month that is over stays in its file", async () => {
-  at("2026-11-30T12:00:00Z");
-  const path = join(folder(), "x-gateway.json");
+test("resumes counting after a restart, and keeps a past month in its own file", async () => {
+  setTime("2026-11-30T12:00:00Z");
+  const path = join(makeFolder(), "x-gateway.json");
   const before = new UsageStore(path, silent);
   before.count("ada", "m", 10, 5, 0);
   await before.flush();
   const after = new UsageStore(path, silent);
-  // Before the file has been read.
+  // Counted before the file has been read.
   after.count("ada", "m", 1, 1, 0);
   expect(await after.rows("2026-11")).toMatchObject([{ requests: 2, promptTokens: 11, generatedTokens: 6 }]);
   vi.setSystemTime(new Date("2026-12-01T00:00:00Z"));
@@ -89,9 +89,9 @@ test("a restart counts on from what was written, and a month that is over stays 
   expect(await later.rows("2026-12")).toMatchObject([{ day: "2026-12-01", promptTokens: 100 }]);
 });
 
-test("replicas that share a folder are summed, those of another stack are not", async () => {
-  at("2026-11-28T12:00:00Z");
-  const shared = folder();
+test("sums replicas that share a folder, but not those of other stacks", async () => {
+  setTime("2026-11-28T12:00:00Z");
+  const shared = makeFolder();
   const names = ["s-gateway", "s-gateway-2", "s-gateway-3", "s-gateway-new-gateway", "t-gateway"];
   const stores = names.map((name) => new UsageStore(join(shared, `${name}.json`), silent));
   for (const store of stores) {
@@ -108,8 +108,8 @@ test("replicas that share a folder are summed, those of another stack are not", 
   expect(await stores[4]?.rows("2026-11")).toMatchObject([{ requests: 1 }]);
 });
 
-test("more keys and models than a month may have are counted in one row a day", async () => {
-  at("2026-11-28T12:00:00Z");
+test("counts keys and models over the monthly limit in one row per day", async () => {
+  setTime("2026-11-28T12:00:00Z");
   const store = new UsageStore("", silent);
   for (let i = 0; i < 10_050; i += 1) store.count(`key ${i}`, "m", 1, 0, 0);
   const rows = await store.rows("2026-11");
@@ -117,9 +117,9 @@ test("more keys and models than a month may have are counted in one row a day", 
   expect(rows.at(-1)).toMatchObject({ key: "(others)", model: "(others)", requests: 50 });
 });
 
-test("what is damaged in a file does not keep the gateway from counting", async () => {
-  at("2026-11-28T12:00:00Z");
-  const path = folder();
+test("keeps counting with a damaged file", async () => {
+  setTime("2026-11-28T12:00:00Z");
+  const path = makeFolder();
   const warned: string[] = [];
   const logger = { ...silent, warn: (_fields: object, message: string) => void warned.push(message) };
   const file = join(path, "g.usage-2026-11.json");
@@ -134,22 +134,22 @@ test("what is damaged in a file does not keep the gateway from counting", async 
   expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ rows: [["28", "ada", "m", 1, 2, 0, 0]] });
 });
 
-test("a damaged file was written over, and what could be saved of it lost: it is kept beside the new one", async () => {
-  at("2026-11-28T12:00:00Z");
-  const path = folder();
+test("keeps a damaged file beside the new one", async () => {
+  setTime("2026-11-28T12:00:00Z");
+  const path = makeFolder();
   const damaged = '{"version":1,"rows":[["28","ada","m",1000,1,1,0],';
   writeFileSync(join(path, "g.usage-2026-11.json"), damaged);
   const store = new UsageStore(join(path, "g.json"), silent);
   store.count("ada", "m", 2, 0, 0);
   await store.flush();
   expect(readFileSync(join(path, "g.usage-2026-11.json.damaged"), "utf8")).toBe(damaged);
-  // It counts for nobody.
+  // Its rows do not count.
   expect(await store.rows("2026-11")).toMatchObject([{ requests: 1 }]);
 });
 
-test("the files of other replicas are read when they have changed, not each time that somebody looks", async () => {
-  at("2026-11-28T12:00:00Z");
-  const shared = folder();
+test("reads the files of other replicas only when they have changed", async () => {
+  setTime("2026-11-28T12:00:00Z");
+  const shared = makeFolder();
   const [own, other] = ["s-gateway", "s-gateway-2"].map(
     (name) => new UsageStore(join(shared, `${name}.json`), silent),
   );
@@ -157,16 +157,16 @@ test("the files of other replicas are read when they have changed, not each time
   await other?.flush();
   const first = await own?.othersRows("2026-11");
   expect(first).toMatchObject([{ rows: [{ requests: 1 }] }]);
-  // The same rows, not equal ones.
+  // The same array, not an equal one.
   expect((await own?.othersRows("2026-11"))?.[0]?.rows).toBe(first?.[0]?.rows);
   other?.count("ada", "m", 1, 0, 0);
   await other?.flush();
   expect(await own?.othersRows("2026-11")).toMatchObject([{ rows: [{ requests: 2 }] }]);
 });
 
-test("files of more than fourteen months are not kept", async () => {
-  at("2026-11-28T12:00:00Z");
-  const path = folder();
+test("keeps the files of fourteen months", async () => {
+  setTime("2026-11-28T12:00:00Z");
+  const path = makeFolder();
   for (let year = 2024; year < 2027; year += 1) {
     for (let month = 1; month < 10; month += 1)
       writeFileSync(join(path, `g.usage-${year}-0${month}.json`), '{"rows":[]}');
@@ -178,8 +178,8 @@ test("files of more than fourteen months are not kept", async () => {
   expect(kept[0]).toBe("g.usage-2025-05.json");
 });
 
-test("a folder that is not there is known as long as nothing can be written", async () => {
-  const missing = join(folder(), "missing");
+test("hasFailed is true as long as the folder is missing", async () => {
+  const missing = join(makeFolder(), "missing");
   const store = new UsageStore(join(missing, "gateway.json"), silent);
   store.count("ada", "tiny:1b", 1, 2, 0);
   await store.flush();

@@ -30,10 +30,10 @@ const streamed = { ...hello, stream: true };
 const AWAY = "shared state is away, continuing with this gateway's share of slots and limits";
 const BACK = "shared state is back";
 
-const up = ({ url }: TestGateway, value: number): Promise<void> =>
+const untilUp = ({ url }: TestGateway, value: number): Promise<void> =>
   metric(url, `gateway_shared_state_up ${value}`);
 
-const logged = ({ log }: TestGateway, message: string): string[] =>
+const logLinesWith = ({ log }: TestGateway, message: string): string[] =>
   log.filter((line) => line.includes(message));
 
 async function readiness({ url }: TestGateway): Promise<{ status: number; body: unknown }> {
@@ -41,7 +41,7 @@ async function readiness({ url }: TestGateway): Promise<{ status: number; body: 
   return { status: response.status, body: await response.json() };
 }
 
-test("while Redis is gone requests are served, which metrics, log and /ready say; it is used again when it is back", async () => {
+test("serves requests during a Redis outage, reports it in metrics, log and /ready, and shares again afterwards", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const [one, other] = (await startShared(2, redis, [server])) as [TestGateway, TestGateway];
   await ready(one);
@@ -49,25 +49,28 @@ test("while Redis is gone requests are served, which metrics, log and /ready say
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
   server.respondWith(token("x"), { until }, last());
   const first = await one.post(chat, streamed);
-  // On a busy machine, the first connection may have taken too long.
+  // On a busy machine, the first connection may have timed out.
   for (const gateway of [one, other])
-    await expect.poll(() => logged(gateway, AWAY).length - logged(gateway, BACK).length).toBe(0);
-  const before = [one, other].map((gateway) => [logged(gateway, AWAY).length, logged(gateway, BACK).length]);
+    await expect.poll(() => logLinesWith(gateway, AWAY).length - logLinesWith(gateway, BACK).length).toBe(0);
+  const before = [one, other].map((gateway) => [
+    logLinesWith(gateway, AWAY).length,
+    logLinesWith(gateway, BACK).length,
+  ]);
 
   await redis.kill();
-  await up(one, 0);
-  await up(other, 0);
+  await untilUp(one, 0);
+  await untilUp(other, 0);
   expect(await readiness(one)).toEqual({ status: 200, body: { status: "ready", shared_state: "away" } });
-  // Each has its share, and knows nothing of the other.
+  // Each gateway uses its own share of the slots.
   const second = await other.post(chat, streamed);
   expect(second.status).toBe(200);
   expect(server.received).toHaveLength(2);
 
   await redis.run();
-  await up(one, 1);
-  await up(other, 1);
+  await untilUp(one, 1);
+  await untilUp(other, 1);
   expect(await readiness(one)).toEqual({ status: 200, body: { status: "ready", shared_state: "up" } });
-  // What both run is known again, though Redis had forgotten it.
+  // Both gateways have reported their running requests to the emptied Redis.
   const third = other.post(chat, streamed);
   await metric(other.url, "gateway_queue_depth 1");
   expect(server.received).toHaveLength(2);
@@ -77,33 +80,36 @@ test("while Redis is gone requests are served, which metrics, log and /ready say
   }
   await expect
     .poll(() =>
-      [one, other].map((gateway) => [logged(gateway, AWAY).length - 1, logged(gateway, BACK).length - 1]),
+      [one, other].map((gateway) => [
+        logLinesWith(gateway, AWAY).length - 1,
+        logLinesWith(gateway, BACK).length - 1,
+      ]),
     )
     .toEqual(before);
 });
 
-test("a Redis that does not respond counts as away, so that it keeps no request waiting", async () => {
+test("treats an unresponsive Redis as away, so that requests do not wait for it", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const environment = { SHARED_STATE_TIMEOUT_MS: "100" };
   const [gateway] = (await startShared(1, redis, [server], { environment })) as [TestGateway];
   redis.pause();
   const response = await gateway.post(chat, streamed);
   expect((await readEvents(response)).data.at(-1)).toBe("[DONE]");
-  await up(gateway, 0);
+  await untilUp(gateway, 0);
   redis.resume();
-  await up(gateway, 1);
-  // What was sent to it while it slept counts for nothing.
+  await untilUp(gateway, 1);
+  // Commands sent during the pause have no lasting effect.
   const after = await gateway.post(chat, streamed);
   expect((await readEvents(after)).data.at(-1)).toBe("[DONE]");
 });
 
-test("while Redis is away two gateways have half of a server's slots each", async () => {
+test("gives each of two gateways half of a server's slots while Redis is away", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const environment = { OLLAMA_NUM_PARALLEL: "4", SHARED_STATE_LEASE_MS: "15000" };
   const gateways = await startShared(2, redis, [server], { environment });
   await knowEachOther(gateways);
   await redis.kill();
-  for (const gateway of gateways) await up(gateway, 0);
+  for (const gateway of gateways) await untilUp(gateway, 0);
   const { promise: until, resolve: end } = Promise.withResolvers<undefined>();
   const meter = new Meter(server, () => until);
   const running = gateways.flatMap((gateway) =>
@@ -116,33 +122,33 @@ test("while Redis is away two gateways have half of a server's slots each", asyn
   expect(meter.most).toBe(4);
 });
 
-test("a gateway starts without its Redis, and finds it when it comes", async () => {
+test("starts without Redis and connects when it becomes available", async () => {
   const server = await startFake();
   const redis = await startRedis();
   await redis.kill();
   const [gateway] = (await startShared(1, redis, [server])) as [TestGateway];
-  await up(gateway, 0);
+  await untilUp(gateway, 0);
   const response = await gateway.post(chat, streamed);
   expect((await readEvents(response)).data.at(-1)).toBe("[DONE]");
   await redis.run();
-  await up(gateway, 1);
+  await untilUp(gateway, 1);
 });
 
-test("a password comes from its file, is followed there, and is in no line of the log", async () => {
+test("reads the password from its file, follows changes there and never logs it", async () => {
   const password = "correct-horse-battery";
   const [redis, server] = await Promise.all([startRedis(password), startFake()]);
   const file = redis.passwordFile;
   writeFileSync(file, "wrong-password\n");
   const environment = { SHARED_STATE_PASSWORD_FILE: file };
   const [gateway] = (await startShared(1, redis, [server], { environment })) as [TestGateway];
-  await up(gateway, 0);
+  await untilUp(gateway, 0);
   writeFileSync(file, `${password}\n`);
-  await up(gateway, 1);
+  await untilUp(gateway, 1);
   expect(gateway.log.join("")).not.toMatch(/wrong-password|correct-horse/);
-  expect(logged(gateway, AWAY)).toHaveLength(1);
+  expect(logLinesWith(gateway, AWAY)).toHaveLength(1);
 });
 
-test("without shared state there are no metrics and no field of /ready for it", async () => {
+test("omits shared state from the metrics and /ready if it is off", async () => {
   const server = await startFake();
   const gateway = await startGateway(server);
   await ready(gateway);
@@ -150,23 +156,27 @@ test("without shared state there are no metrics and no field of /ready for it", 
   expect(await (await fetch(`${gateway.url}/metrics`)).text()).not.toContain("gateway_shared_state");
 });
 
-test("a gateway whose Redis is never there stops all the same", async () => {
+test("shuts down although Redis was never available", async () => {
   const server = await startFake();
   const gateway = await startGateway(server, {
     ...environmentOf(await startRedis(), [server]),
     SHARED_STATE: `redis://127.0.0.1:${await freePort()}`,
   });
-  await up(gateway, 0);
+  await untilUp(gateway, 0);
   await gateway.close();
-  expect(logged(gateway, AWAY)).toHaveLength(1);
+  expect(logLinesWith(gateway, AWAY)).toHaveLength(1);
 });
 
-test("a gateway with its state in memory does not load the client of Redis", async () => {
-  const used = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", LOADED_FILES], {
-    cwd: join(import.meta.dirname, "../../.."),
-  });
-  expect(used.stdout).toMatch(/fastify/);
-  expect(used.stdout).not.toMatch(/ioredis/);
+test("does not load the Redis client if the state is in memory", async () => {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--input-type=module", "--eval", LOADED_FILES],
+    {
+      cwd: join(import.meta.dirname, "../../.."),
+    },
+  );
+  expect(stdout).toMatch(/fastify/);
+  expect(stdout).not.toMatch(/ioredis/);
 });
 
 const LOADED_FILES = `

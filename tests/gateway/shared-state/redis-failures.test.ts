@@ -21,10 +21,10 @@ beforeAll(fetchRedis, 300_000);
 
 const chat = "/v1/chat/completions";
 
-const logged = ({ log }: TestGateway, message: string): string[] =>
+const logLinesWith = ({ log }: TestGateway, message: string): string[] =>
   log.filter((line) => line.includes(message));
 
-/** How often the gateways have tried to use a Redis. */
+/** How often gateways have tried to connect to a Redis. */
 async function attempts(redis: RedisServer): Promise<number> {
   const statistics = (await redis.command("INFO", "commandstats")) as string;
   return Number(/cmdstat_subscribe:calls=(\d+)/.exec(statistics)?.[1] ?? 0);
@@ -32,35 +32,35 @@ async function attempts(redis: RedisServer): Promise<number> {
 
 test.each([
   ["is full", ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"], "OOM"],
-  ["is a replica now", ["REPLICAOF", "127.0.0.1", "PORT"], ["REPLICAOF", "NO", "ONE"], "READONLY"],
+  ["is a replica", ["REPLICAOF", "127.0.0.1", "PORT"], ["REPLICAOF", "NO", "ONE"], "READONLY"],
 ])(
-  "a Redis that %s is away until it can be written, which is logged once, and requests are served",
-  async (_how, spoil, mend, error) => {
+  "treats a Redis that %s as away until it is writable, logs it once and serves requests",
+  async (_state, breakCommand, repairCommand, error) => {
     const [redis, server, port] = await Promise.all([startRedis(), startFake(), freePort()]);
     const [gateway] = (await startShared(1, redis, [server])) as [TestGateway];
     await stateIs(gateway, "up");
     expect((await gateway.post(chat, hello)).status).toBe(200);
     const away = "shared state is away";
-    const before = [logged(gateway, away).length, logged(gateway, "shared state is back").length];
-    await redis.command(...spoil.map((word) => (word === "PORT" ? `${port}` : word)));
+    const before = [logLinesWith(gateway, away).length, logLinesWith(gateway, "shared state is back").length];
+    await redis.command(...breakCommand.map((argument) => (argument === "PORT" ? `${port}` : argument)));
     expect((await gateway.post(chat, hello)).status).toBe(200);
     await stateIs(gateway, "away");
     const tried = await attempts(redis);
     await expect.poll(() => attempts(redis), { timeout: 45_000 }).toBeGreaterThan(tried + 2);
     await stateIs(gateway, "away");
     expect((await gateway.post(chat, hello)).status).toBe(200);
-    expect(logged(gateway, away)).toHaveLength((before[0] ?? 0) + 1);
-    expect(logged(gateway, away).at(-1)).toContain(error);
-    expect(logged(gateway, "shared state is back")).toHaveLength(before[1] ?? 0);
+    expect(logLinesWith(gateway, away)).toHaveLength((before[0] ?? 0) + 1);
+    expect(logLinesWith(gateway, away).at(-1)).toContain(error);
+    expect(logLinesWith(gateway, "shared state is back")).toHaveLength(before[1] ?? 0);
 
-    await redis.command(...mend);
+    await redis.command(...repairCommand);
     await stateIs(gateway, "up");
-    await expect.poll(() => logged(gateway, "shared state is back")).toHaveLength((before[1] ?? 0) + 1);
+    await expect.poll(() => logLinesWith(gateway, "shared state is back")).toHaveLength((before[1] ?? 0) + 1);
     expect((await gateway.post(chat, hello)).status).toBe(200);
   },
 );
 
-test("a gateway whose messages would not arrive any more connects again", async () => {
+test("reconnects when its connection for messages stops responding", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const relay = await RedisRelay.start(redis);
   relay.holds = (_piece, before) => before.includes("subscribe");
@@ -71,13 +71,13 @@ test("a gateway whose messages would not arrive any more connects again", async 
     SHARED_STATE_LEASE_MS: "3000",
   });
   await expect
-    .poll(() => logged(gateway, "shared state is away").join(), { timeout: 45_000 })
+    .poll(() => logLinesWith(gateway, "shared state is away").join(), { timeout: 45_000 })
     .toContain("no response on the connection for messages in 400 ms");
   relay.release();
   await stateIs(gateway, "up");
 });
 
-test("embeddings whose client left while Redis had not responded are not made", async () => {
+test("does not compute embeddings for a client that disconnects before Redis responds", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const relay = await RedisRelay.start(redis);
   const { key, line } = newKey("ada", ["requests=1000"]);
@@ -96,7 +96,7 @@ test("embeddings whose client left while Redis had not responded are not made", 
         headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
       },
     );
-  // The first counts the request, the second the other texts.
+  // The first TAKE counts the request, the second the other texts.
   let takes = 0;
   relay.holds = (piece) => piece.includes(TAKE.sha) && (takes += 1) === 2;
   const client = new AbortController();
@@ -106,7 +106,7 @@ test("embeddings whose client left while Redis had not responded are not made", 
   await left;
   await gateway.requestLine("/v1/embeddings");
   relay.release();
-  // Its texts are counted before those of the next.
+  // When this request is done, the first one would have been, too.
   await (await embed(null)).text();
   expect(server.received.map(({ path }) => path)).toEqual(["/api/embed"]);
 });
