@@ -16,7 +16,7 @@ beforeAll(async () => {
   packages = await pythonPackages("aider.txt");
 }, 15 * MINUTE);
 
-test("Aider edits a file as the model says, turn after turn", { timeout: 6 * MINUTE }, async () => {
+test("Aider applies the model's edits over several turns", { timeout: 6 * MINUTE }, async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);
   const [home, folder] = ["home", "work"].map((kind) => mkdtempSync(join(tmpdir(), `aider-${kind}-`))) as [
@@ -30,8 +30,8 @@ test("Aider edits a file as the model says, turn after turn", { timeout: 6 * MIN
   writeFileSync(note, "hello\n");
   const edits = ["good morning", "good night"].map((text) => `note.txt\n\`\`\`\n${text}\n\`\`\`\n`);
   fake.respondTo(({ messages }) => {
-    const said = messages.at(-1)?.content.includes("Later") === true ? edits[1] : edits[0];
-    return [token(said ?? ""), last()];
+    const edit = messages.at(-1)?.content.includes("Later") === true ? edits[1] : edits[0];
+    return [token(edit ?? ""), last()];
   });
   const endpoint = { url: gateway.url, model: "m", needsKey: false };
   const [variables = "", command = ""] =
@@ -44,7 +44,7 @@ test("Aider edits a file as the model says, turn after turn", { timeout: 6 * MIN
       "python3",
       [
         ...["-m", ...command.split(" ")],
-        // Neither questions nor what would be fetched.
+        // No prompts and no downloads.
         ...["--yes-always", "--no-git", "--no-check-update", "--no-show-model-warnings", "--no-analytics"],
         ...["--restore-chat-history", "--message", message, "note.txt"],
       ],
@@ -54,7 +54,7 @@ test("Aider edits a file as the model says, turn after turn", { timeout: 6 * MIN
   expect(readFileSync(note, "utf8"), first.output + first.errors).toBe("good morning\n");
   const second = await run("Later");
   expect(readFileSync(note, "utf8"), second.output + second.errors).toBe("good night\n");
-  // The second turn knows the first one.
+  // The second turn includes the first one.
   const sent = fake.received.findLast(({ body }) => body.messages.at(-1)?.content.includes("Later"));
   expect(JSON.stringify(sent?.body.messages)).toContain("Now");
   expect((await gateway.requestLine("/v1/chat/completions"))["status"]).toBe(200);

@@ -10,7 +10,7 @@ beforeAll(async () => {
   await install(claudeProgram);
 }, 10 * MINUTE);
 
-/** Claude Code with its default settings, apart from where it finds the service. */
+/** Claude Code with its default settings, apart from the service's address. */
 async function start(capabilities: string[]) {
   const fake = await startFake();
   fake.capabilities = capabilities;
@@ -39,12 +39,12 @@ test.each([
   ["can think", ["completion", "tools", "thinking"]],
   ["cannot think", ["completion", "tools"]],
 ])(
-  "Claude Code runs commands of a model that %s, turn after turn",
+  "Claude Code runs the commands of a model that %s over several turns",
   { timeout: 3 * MINUTE },
   async (_, capabilities) => {
     const { fake, gateway, run } = await start(capabilities);
     fake.respondTo(({ messages, tools = [] }) => {
-      // Small requests beside the conversation, such as for its title, have no tools.
+      // Auxiliary requests, such as for the conversation's title, have no tools.
       if (tools.length === 0 || messages.at(-1)?.role === "tool")
         return [token("All"), token(" done."), last()];
       return listing;

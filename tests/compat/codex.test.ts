@@ -11,7 +11,7 @@ beforeAll(async () => {
   await install(codexProgram);
 }, 10 * MINUTE);
 
-/** Codex with its default settings, apart from the provider and how often it tries again. */
+/** Codex with its default settings, apart from the provider and the number of retries. */
 async function start(model = "m") {
   const fake = await startFake();
   fake.capabilities = ["completion", "tools", "thinking"];
@@ -24,11 +24,11 @@ async function start(model = "m") {
   return { fake, gateway, run: codex.run };
 }
 
-/** A model that thinks, calls a tool on each message of the user, and ends with a text. */
-function callingModel(name: string, given: object): (body: OllamaChatRequest) => readonly Step[] {
+/** A model that thinks, calls a tool on each user message and ends with a text. */
+function callingModel(name: string, toolArguments: object): (body: OllamaChatRequest) => readonly Step[] {
   return ({ messages }) => {
     if (messages.at(-1)?.role === "tool") return [token("All"), token(" done."), last()];
-    const calls = [{ function: { name, arguments: given } }];
+    const calls = [{ function: { name, arguments: toolArguments } }];
     return [
       { line: { message: { content: "", thinking: "Let me look." }, done: false } },
       { line: { message: { content: "", tool_calls: calls }, done: false } },
@@ -38,7 +38,7 @@ function callingModel(name: string, given: object): (body: OllamaChatRequest) =>
 }
 
 test(
-  "Codex runs the model's commands, turn after turn, and returns its thinking",
+  "Codex runs the model's commands over several turns and sends back its thinking",
   { timeout: 3 * MINUTE },
   async () => {
     const { fake, gateway, run } = await start();
@@ -51,11 +51,11 @@ test(
       { role: "assistant", thinking: "Let me look.", tool_calls: [call] },
       { role: "tool", content: expect.stringContaining("note.txt") as string, tool_name: "exec_command" },
     ];
-    const answered = { role: "assistant", content: "All done." };
+    const finalMessage = { role: "assistant", content: "All done." };
     expect(messages.slice(1)).toMatchObject([
       { role: "user", content: "List the files" },
       ...turn,
-      answered,
+      finalMessage,
       { role: "user", content: "Again" },
       ...turn,
     ]);
@@ -64,7 +64,7 @@ test(
   },
 );
 
-test("a tool of a namespace is called under its own name", { timeout: 3 * MINUTE }, async () => {
+test("calls a namespaced tool by its own name", { timeout: 3 * MINUTE }, async () => {
   const { fake, run } = await start();
   fake.respondTo(callingModel("multi_agent_v1__close_agent", { target: "x" }));
   expect((await run("--skip-git-repo-check", "Close it")).output).toContain("All done.");
@@ -75,8 +75,8 @@ test("a tool of a namespace is called under its own name", { timeout: 3 * MINUTE
   });
 });
 
-test("a custom tool that the input brings is called with text", { timeout: 3 * MINUTE }, async () => {
-  // Codex sends the tools of the models that it knows in this way.
+test("calls a custom tool from the input with text", { timeout: 3 * MINUTE }, async () => {
+  // Codex sends tools in this form for models that it knows.
   const { fake, run } = await start("gpt-6.2-sol");
   fake.respondTo(callingModel("exec", { input: 'text((await tools.exec_command({cmd: "ls"})).output)' }));
   expect((await run("--skip-git-repo-check", "List the files")).output).toContain("All done.");
@@ -87,7 +87,7 @@ test("a custom tool that the input brings is called with text", { timeout: 3 * M
   });
 });
 
-test("Codex takes a response that failed for a failure, and shows why", { timeout: 3 * MINUTE }, async () => {
+test("Codex treats a failed response as a failure and shows the reason", { timeout: 3 * MINUTE }, async () => {
   const { fake, run } = await start();
   fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
   const { output, errors, exitCode } = await run("--skip-git-repo-check", "Hi");

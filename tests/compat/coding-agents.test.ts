@@ -23,11 +23,11 @@ describe.each(codingAgents)("$title", (agent) => {
     return { fake, gateway, run: started.run };
   }
 
-  /** A model that runs `ls` on each message of the user. Small requests beside the conversation have no tools. */
+  /** A model that runs `ls` on each user message. Auxiliary requests have no tools. */
   const listing = ({ messages, tools = [], stream }: OllamaChatRequest): Step[] => {
     const calls = [{ function: { name: agent.shell, arguments: { command: "ls", description: "List" } } }];
-    const called = tools.some((tool) => JSON.stringify(tool).includes(`"${agent.shell}"`));
-    if (!called || messages.at(-1)?.role === "tool") {
+    const hasShell = tools.some((tool) => JSON.stringify(tool).includes(`"${agent.shell}"`));
+    if (!hasShell || messages.at(-1)?.role === "tool") {
       return stream
         ? [token("All"), token(" done."), last()]
         : [last({ message: { role: "assistant", content: "All done." } })];
@@ -36,7 +36,7 @@ describe.each(codingAgents)("$title", (agent) => {
     return stream ? [{ line: { message, done: false } }, last()] : [last({ message })];
   };
 
-  test("runs commands of a model, turn after turn", { timeout: 6 * MINUTE }, async () => {
+  test("runs the model's commands over several turns", { timeout: 6 * MINUTE }, async () => {
     const { fake, gateway, run } = await start();
     fake.respondTo(listing);
     const first = await run("List the files", false);
@@ -44,7 +44,7 @@ describe.each(codingAgents)("$title", (agent) => {
     const second = await run("Again", true);
     expect(second.output, second.errors).toContain("All done.");
     const results = fake.received.flatMap(({ body }) => body.messages.filter(({ role }) => role === "tool"));
-    // One of the first turn, and in the second that one twice more with one of its own.
+    // One result in the first turn; the second sends it twice more, with one of its own.
     expect(results.length).toBeGreaterThan(2);
     for (const { content } of results) expect(content).toContain("note.txt");
     expect((await gateway.requestLine(agent.route))["status"]).toBe(200);

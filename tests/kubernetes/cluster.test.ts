@@ -11,19 +11,19 @@ import {
   stopSharedCluster,
 } from "../../test-support/cluster/shared-cluster.ts";
 
-// What stacks are tested in is a real cluster, and nothing of it stays on the machine.
+// The cluster for the tests is a real one, and leaves nothing behind on the machine.
 
 const settings = () => machineState().settings;
 let cluster: Cluster | undefined;
 const running = (): Cluster => {
-  if (cluster === undefined) throw new Error("the cluster does not run");
+  if (cluster === undefined) throw new Error("the cluster is not running");
   return cluster;
 };
 
 beforeAll(async () => {
   cluster = await sharedCluster();
 });
-// A run that was killed may have left its own: what begins removes them.
+// A killed run may have left these behind; the next one removes them at its start.
 const before = () => ({ ...stateBeforeCluster(), namespaces: [], groups: [], links: [] });
 
 interface PodList {
@@ -34,7 +34,7 @@ interface PodList {
   }[];
 }
 
-it("has two nodes, and pods on both that reach the API server", () => {
+it("has two nodes with pods that reach the API server", () => {
   const { items } = running().get(
     "pods",
     "--namespace=kube-system",
@@ -43,28 +43,28 @@ it("has two nodes, and pods on both that reach the API server", () => {
   expect(items.map(({ spec }) => spec.nodeName).toSorted()).toEqual(machines.map(({ name }) => name));
 });
 
-it("changes no setting of the kernel for the machine", () => {
+it("changes no kernel settings of the machine", () => {
   expect(settings()).toEqual(before().settings);
 });
 
-it("resolves the name of a service from the network of each node, at the service's address", async () => {
+it("resolves a service name from each node's network", async () => {
   const lookup = `
     const { Resolver } = await import("node:dns/promises");
     const resolver = new Resolver();
     resolver.setServers([process.argv[1]]);
     console.log((await resolver.resolve4("kubernetes.default.svc.cluster.local")).join());`;
-  const from = (node: string): string => {
+  const resolveFrom = (node: string): string => {
     const inNode = ["netns", "exec", namespaceOf(node), process.execPath];
     const { stdout } = spawnSync("ip", [...inNode, "--input-type=module", "--eval", lookup, dnsAddress], {
       encoding: "utf8",
     });
     return stdout.trim();
   };
-  // kube-proxy learns of pods that are ready a moment after the API server.
-  for (const { name } of machines) await expect.poll(() => from(name)).toBe("10.96.0.1");
+  // kube-proxy learns of ready pods a moment after the API server.
+  for (const { name } of machines) await expect.poll(() => resolveFrom(name)).toBe("10.96.0.1");
 });
 
-it("reaches the log of a pod through its node", async () => {
+it("reads a pod's log through its node", async () => {
   const { items } = running().get("pods", "--namespace=kube-system") as PodList;
   const name = items[0]?.metadata.name ?? "";
   await expect

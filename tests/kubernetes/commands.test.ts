@@ -12,7 +12,7 @@ import { otherCluster, unprivileged } from "../../test-support/cluster/stack/kub
 import { registryWithImage } from "../../test-support/fakes/oci-registry.ts";
 import { makeVolumes, removeVolumes, storageClass } from "../../test-support/cluster/addons/volumes.ts";
 
-// The npm commands with a stack in a real cluster of two nodes. Its models are on volumes that outlive it.
+// The npm commands on a stack in a real cluster of two nodes. Its models are on volumes that outlive it.
 
 const name = "k8s-commands";
 const namespace = `ollama-stack-${name}`;
@@ -22,7 +22,7 @@ const forwardedUrl = `http://127.0.0.1:${String(gatewayPort)}`;
 let started: ClusterStack | undefined;
 let kubectl: Kubectl;
 const stack = (): ClusterStack => {
-  if (started === undefined) throw new Error("the cluster does not run");
+  if (started === undefined) throw new Error("the cluster is not running");
   return started;
 };
 
@@ -43,7 +43,7 @@ afterAll(async () => {
   if (started !== undefined) removeVolumes(started.cluster);
 });
 
-it("npm run up refuses another cluster even after a first update that was cut off, and ends that one in its own", async () => {
+it("npm run up rejects another cluster after an interrupted first update, and completes that update in its own", async () => {
   const { project } = stack();
   const first = start("up");
   const exists = async () => (await kubectl.run(["get", "namespaces", "--output=name"])).includes(namespace);
@@ -75,7 +75,7 @@ describe("npm run logs", () => {
     expect([...new Set(components)].toSorted()).toEqual(["gateway", "ollama-0", "ollama-0/models"]);
   });
 
-  it("shows those of one component", async () => {
+  it("shows the logs of one component", async () => {
     const output = await succeed("logs", "ollama-0/models");
     expect(output).toContain(`${model} is installed`);
     expect(output).not.toContain("Server listening");
@@ -91,20 +91,20 @@ describe("npm run keys", () => {
   const gatewayPod = () => kubectl.run(["get", "pods", "--selector=app=gateway", "--output=name"]);
   const keyIn = (output: string) => /sk-\S+/.exec(output)?.[0] ?? "";
 
-  it("has the running gateway take a key that is added and one that replaces it, and drop both when they are revoked", async () => {
+  it("applies added, rotated and revoked keys to the running gateway", async () => {
     const pod = await gatewayPod();
     const added = keyIn(await succeed("keys", "add", "bob"));
     expect(await statusWith(added)).toBe(200);
     const rotated = keyIn(await succeed("keys", "rotate", "bob", "--grace", "1h"));
     expect(rotated).not.toBe(added);
-    // The former one is valid for an hour.
+    // The previous key stays valid for an hour.
     expect(await Promise.all([added, rotated].map(statusWith))).toEqual([200, 200]);
     expect((await succeed("keys", "list")).match(/^bob +\S+ +valid/gm)).toHaveLength(2);
 
-    // Without the model in its registry, an update would be refused.
+    // An update would be rejected, because the registry does not have the pinned model.
     const { project } = stack();
     const models = project.configured("models");
-    project.configure({ models: pinned() });
+    project.configure({ models: withUnknownDigests() });
     const output = await succeed("keys", "revoke", "bob");
     project.configure({ models });
     expect(output).toContain(`The gateways of ${name} have applied it.`);
@@ -112,12 +112,12 @@ describe("npm run keys", () => {
     expect(await gatewayPod()).toBe(pod);
   });
 
-  it("leaves nothing for the next update to change", async () => {
+  it("leaves no changes for the next update", async () => {
     await stack().project.pulumi("preview", "--expect-no-changes");
   });
 });
 
-it("npm run pin writes the digests of both images, and of the models that the pods have", async () => {
+it("npm run pin writes the digests of both images and of the installed models", async () => {
   const { project } = stack();
   const keys = ["gatewayImage", "ollamaImage", "models"];
   const before = Object.fromEntries(keys.map((key) => [key, project.configured(key)]));
@@ -139,12 +139,12 @@ it("npm run pin writes the digests of both images, and of the models that the po
   }
 });
 
-it("npm run smoke passes, and npm run usage has what its requests came to", async () => {
+it("npm run smoke passes, and npm run usage reports its requests", async () => {
   expect(await succeed("smoke")).toMatch(/^\d\d passed, 0 failed$/m);
   expect(await succeed("usage")).toMatch(new RegExp(`^ada +${model} +[1-9]`, "m"));
 });
 
-it("npm run forward brings the gateway to its port on this machine, until it is interrupted", async () => {
+it("npm run forward forwards the gateway to its local port until interrupted", async () => {
   await interruptAfter(start("forward"), `gateway: ${forwardedUrl}`, async () => {
     expect((await fetch(`${forwardedUrl}/health`)).status).toBe(200);
     const { code, output } = await run("open", "--print");
@@ -154,7 +154,7 @@ it("npm run forward brings the gateway to its port on this machine, until it is 
   await expect(fetch(`${forwardedUrl}/health`)).rejects.toThrow();
 });
 
-it("npm run open has the console at the gateway's port on this machine, until it is interrupted", async () => {
+it("npm run open serves the console at the gateway's local port until interrupted", async () => {
   const page = `${forwardedUrl}/console/`;
   await interruptAfter(start("open", ["--print"]), `${page}\nuntil you press Ctrl-C`, async () => {
     const response = await fetch(page);
@@ -163,19 +163,19 @@ it("npm run open has the console at the gateway's port on this machine, until it
   });
 });
 
-it("npm run clients prints the address that the gateway has here while it is forwarded, and says how", async () => {
+it("npm run clients prints the gateway's forwarded address and the command that forwards it", async () => {
   const output = await succeed("clients");
   expect(output).toContain(`npm run forward -- --stack ${name}`);
   expect(output).toContain(`export OPENAI_BASE_URL=${forwardedUrl}/v1`);
 });
 
-it("npm run client starts a program that reaches the gateway, with its key", async () => {
+it("npm run client starts a program that reaches the gateway with its key", async () => {
   const { code, output } = await start("client", ["aider"], requestingProgram("aider", stack())).done;
   expect(code, output).toBe(0);
   expect(output).toMatch(new RegExp(`^200 .*"${model}"`, "m"));
 });
 
-it("npm run doctor finds the cluster fit, and its pods ready", async () => {
+it("npm run doctor reports the cluster as suitable and the pods as ready", async () => {
   const { output } = await run("doctor");
   expect(output).toMatch(/^ok +cluster +Kubernetes 1\.\d+, namespace ollama-stack-k8s-commands$/m);
   expect(output).toMatch(/^ok +cluster +rights, storage class and nodes are as the stack needs them$/m);
@@ -183,17 +183,17 @@ it("npm run doctor finds the cluster fit, and its pods ready", async () => {
 });
 
 describe("npm run drift", () => {
-  it("finds nothing after an update", async () => {
+  it("reports no drift after an update", async () => {
     expect(await succeed("drift")).toMatch(/^no drift: the \d+ objects of k8s-commands are as deployed$/m);
   });
 
-  it("finds what kubectl has changed: npm run up takes back what is the stack's, and it says what removes the rest", async () => {
+  it("reports changes made by kubectl; npm run up reverts the stack's own fields, drift prints how to remove the rest", async () => {
     await kubectl.run(["delete", "poddisruptionbudget", "ollama"]);
     await kubectl.run(["scale", "deployment/gateway", "--replicas=0"]);
-    const found = await run("drift");
-    expect(found.code, found.output).toBe(2);
-    expect(found.output).toMatch(/^PodDisruptionBudget ollama\n +state +expected there\n +actual +removed$/m);
-    expect(found.output).toMatch(/spec\.replicas +expected 1\n +actual +0/);
+    const drift = await run("drift");
+    expect(drift.code, drift.output).toBe(2);
+    expect(drift.output).toMatch(/^PodDisruptionBudget ollama\n +state +expected there\n +actual +removed$/m);
+    expect(drift.output).toMatch(/spec\.replicas +expected 1\n +actual +0/);
     await succeed("up");
     await kubectl.run(["set", "env", "deployment/gateway", "FOO=bar"]);
     await succeed("up");
@@ -210,7 +210,7 @@ describe("npm run drift", () => {
   });
 });
 
-it("npm run adopt says that an update takes over what is there, and after the loss of a state one does, without a new pod", async () => {
+it("npm run adopt refers to npm run up, which adopts the objects of a lost state without new pods", async () => {
   expect(await succeed("adopt")).toContain(
     `npm run up -- --stack ${name} itself adopts the stack's objects in the namespace ${namespace}`,
   );
@@ -221,7 +221,7 @@ it("npm run adopt says that an update takes over what is there, and after the lo
 });
 
 describe("npm run preview", () => {
-  it("says what the next update changes, and what a new pod will pull", async () => {
+  it("lists the changes of the next update and the models that a new pod will pull", async () => {
     stack().project.configure({ ollamaReplicas: 2 });
     const output = await succeed("preview");
     stack().project.configure({ ollamaReplicas: 1 });
@@ -236,8 +236,8 @@ describe("npm run preview", () => {
     ["nodeSelector", { pool: "gpu" }, "No node has the labels pool=gpu from nodeSelector."],
     ["ollamaReplicas", 3, "ollamaReplicas is 3, and each Ollama pod needs its own node, but only 2 nodes"],
     ["kubeContext", "nope", "kubeContext is nope, but "],
-    ["models", pinned, `Model ${model}: its digest must be ${"0".repeat(64)}, but `],
-  ])("refuses what the cluster cannot have: %s", async (key, value, reason) => {
+    ["models", withUnknownDigests, `Model ${model}: its digest must be ${"0".repeat(64)}, but `],
+  ])("rejects a setting that the cluster cannot satisfy: %s", async (key, value, reason) => {
     const { project } = stack();
     const before = project.configured(key);
     project.configure({ [key]: typeof value === "function" ? value() : value });
@@ -249,11 +249,11 @@ describe("npm run preview", () => {
   });
 });
 
-describe("a context that leads to another cluster", () => {
+describe("a context for another cluster", () => {
   const commands =
     "up, preview, keys list, drift, status, logs, forward, smoke, open --print, usage, clients, destroy --yes";
 
-  it.each(commands.split(", "))("is noticed by npm run %s before it does anything there", async (line) => {
+  it.each(commands.split(", "))("is rejected by npm run %s before it does anything there", async (line) => {
     const [command = "", ...args] = line.split(" ");
     const { code, output } = await start(command, args, otherCluster(stack())).done;
     expect(code, output).toBe(1);
@@ -262,13 +262,13 @@ describe("a context that leads to another cluster", () => {
     );
   });
 
-  it("is a problem for npm run doctor", async () => {
+  it("is reported as a problem by npm run doctor", async () => {
     const { output } = await start("doctor", [], otherCluster(stack())).done;
     expect(output).toMatch(/^PROBLEM +stack +The stack k8s-commands is deployed in the cluster at/m);
   });
 });
 
-it("npm run up changes nothing where a right is missing, and says which", async () => {
+it("npm run up names a missing permission and changes nothing", async () => {
   const { cluster, project } = stack();
   project.configure({ kubeconfig: unprivileged(stack()) });
   const { code, output } = await run("up");
@@ -281,33 +281,33 @@ it("npm run up changes nothing where a right is missing, and says which", async 
 describe("npm run destroy and npm run purge", () => {
   const names = (kind: string) => kubectl.run(["get", kind, "--output=name"]);
 
-  it("remove no volume before both have run, and nothing that others have in the namespace", async () => {
+  it("remove volumes only after both have run, and keep other objects in the namespace", async () => {
     for (const [reason, command, ...args] of [
       ["the StatefulSet ollama still exists; destroy its stack first", "purge", "--yes"],
       ["--models is for stacks on Docker.", "destroy", "--yes", "--models", "keep"],
     ] as const) {
-      const early = await run(command, ...args);
-      expect(early.code, early.output).toBe(1);
-      expect(early.output).toContain(reason);
+      const rejected = await run(command, ...args);
+      expect(rejected.code, rejected.output).toBe(1);
+      expect(rejected.output).toContain(reason);
     }
 
     const destroyed = await succeed("destroy", "--yes");
     expect(destroyed).toContain(`Kept: volume claim models-ollama-0 (50Gi), namespace ${namespace}.`);
 
-    const unsure = await run("purge");
-    expect(unsure.code, unsure.output).toBe(1);
-    expect(unsure.output).toContain(
+    const unconfirmed = await run("purge");
+    expect(unconfirmed.code, unconfirmed.output).toBe(1);
+    expect(unconfirmed.output).toContain(
       `volume claim  50Gi  models-ollama-0\nnamespace        -  ${namespace}\n`,
     );
-    expect(unsure.output).toContain(`npm run purge -- --stack ${name} --yes`);
+    expect(unconfirmed.output).toContain(`npm run purge -- --stack ${name} --yes`);
     expect(await names("persistentvolumeclaims")).toContain("models-ollama-0");
 
     await kubectl.run(["create", "configmap", "notes"]);
-    const shared = await succeed("purge", "--yes");
-    expect(shared).toContain(
+    const purged = await succeed("purge", "--yes");
+    expect(purged).toContain(
       `The namespace ${namespace} is kept, because it contains objects that the stack did not create:`,
     );
-    expect(shared).toContain("ConfigMap notes");
+    expect(purged).toContain("ConfigMap notes");
     expect(await names("persistentvolumeclaims")).not.toContain("models-ollama-0");
 
     await kubectl.run(["delete", "configmap", "notes"]);
@@ -317,8 +317,8 @@ describe("npm run destroy and npm run purge", () => {
   });
 });
 
-/** The models, with a digest that their registry does not have. */
-function pinned(): unknown {
+/** The models with digests that their registry does not have. */
+function withUnknownDigests(): unknown {
   const models = stack().project.configured("models") as object[];
   return models.map((each) => ({ ...each, digest: "0".repeat(64) }));
 }

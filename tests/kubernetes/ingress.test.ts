@@ -8,14 +8,14 @@ import { shareStack } from "../../test-support/cluster/stack/share-stack.ts";
 import { startTraefik, traefikClass } from "../../test-support/cluster/addons/traefik.ts";
 import { failureOf, firstLines, underLoad } from "../e2e/under-load.ts";
 
-// From outside the cluster, by name and with TLS, through a real controller: as Ingress, then as Gateway.
+// Access from outside the cluster by name and with TLS, through a real controller: first an Ingress, then a Gateway.
 
-// Each way in has a name of its own: the controller may know the other one for a moment longer.
+// Each kind has its own host name, because the controller may serve the previous one for a moment longer.
 const hosts = { ingress: "ingress.example.test", httproute: "gateway.example.test" } as const;
 let host: string = hosts.ingress;
 const certificate = "gateway-tls";
 
-let outside: Agent | undefined;
+let externalClient: Agent | undefined;
 const running = shareStack("k8s-ingress", async (stack) => {
   const { cluster, namespace, project } = stack;
   const address = await startTraefik(cluster);
@@ -27,44 +27,44 @@ const running = shareStack("k8s-ingress", async (stack) => {
   const subject = ["-subj", "/CN=ingress", "-addext", `subjectAltName=${names.join(",")}`, "-days", "2"];
   execFileSync("openssl", [...request, ...subject, "-keyout", key, "-out", cert], { stdio: "pipe" });
   stack.kubectl("create", "secret", "tls", certificate, `--cert=${cert}`, `--key=${key}`);
-  outside = new Agent({
+  externalClient = new Agent({
     connect: {
       ca: readFileSync(cert, "utf8"),
-      lookup: (_name, _options, found) => {
-        found(null, [{ address, family: 4 }]);
+      lookup: (_name, _options, callback) => {
+        callback(null, [{ address, family: 4 }]);
       },
     },
   });
   project.configure({ ingressTlsSecret: certificate });
 });
 afterAll(async () => {
-  await outside?.close();
+  await externalClient?.close();
 });
 
 function post(path: string, body: object | string): Promise<Response> {
-  if (outside === undefined) throw new Error("nothing leads into the cluster");
+  if (externalClient === undefined) throw new Error("the client is not set up");
   return fetch(`https://${host}${path}`, {
-    dispatcher: outside,
+    dispatcher: externalClient,
     method: "POST",
     headers: { authorization: `Bearer ${running().ada.key}`, "content-type": "application/json" },
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
 }
 
-const chat = (set: object) =>
-  post("/v1/chat/completions", { model, messages: [{ role: "user", content: "Count to ten." }], ...set });
+const chat = (parameters: object) =>
+  post("/v1/chat/completions", { model, messages: [{ role: "user", content: "Count to ten." }], ...parameters });
 
 describe.each([
   ["an Ingress", { ingressClass: traefikClass, gatewayClass: undefined }, "ingress"],
   ["a Gateway with a route", { ingressClass: undefined, gatewayClass: traefikClass }, "httproute"],
-] as const)("through %s", (_what, keys, kind) => {
+] as const)("through %s", (_name, settings, kind) => {
   beforeAll(async () => {
     host = hosts[kind];
-    running().project.configure({ ...keys, ingressHostnames: [host] });
+    running().project.configure({ ...settings, ingressHostnames: [host] });
     await running().update();
   });
 
-  it("responds at its name with TLS, with the other one gone", async () => {
+  it("responds at its host name with TLS and removes the other kind's objects", async () => {
     await expect.poll(async () => (await chat({ max_tokens: 4 }).catch(() => undefined))?.status).toBe(200);
     const others = kind === "ingress" ? "gateways,httproutes" : "ingresses";
     expect(running().kubectl("get", `${kind}/gateway`, "--output=name")).toContain(kind);
@@ -77,14 +77,14 @@ describe.each([
       messages: [{ role: "user", content: "Count from 1 to 1000: 1, 2, 3, 4, 5, 6, 7, 8, 9," }],
       options: { num_predict: 200, temperature: 0 },
     });
-    // The first line is here before the 24th is generated: as many are less than a buffer of 4 KiB holds.
+    // The first line arrives before the 24th is generated. Together they are smaller than a buffer of 4 KiB.
     const { lines, begunAt } = await firstLines(response, 24);
     const { created_at: generated } = JSON.parse(lines[23] ?? "") as { created_at: string };
     expect(lines.join("\n").length).toBeLessThan(4096);
     expect(begunAt).toBeLessThan(Date.parse(generated));
   });
 
-  it("leaves the limit of bodies to the gateway", async () => {
+  it("does not limit request bodies below the gateway's limit", async () => {
     const content = "x".repeat(3_000_000);
     const missing = await post("/v1/chat/completions", {
       model: "missing",
@@ -96,7 +96,7 @@ describe.each([
     ]);
   });
 
-  it("gets no failure while the gateway's pod is replaced under clients that stream", async () => {
+  it("fails no request while the gateway's pod is replaced under streaming clients", async () => {
     const before = running().uids("gateway");
     const stream = (n: number) => chat({ stream: true, max_tokens: 6, seed: n });
     const { whole, failures } = await underLoad(8, stream, async () => {

@@ -6,17 +6,17 @@ import { reachServicesThrough } from "../../test-support/cluster/machines/networ
 import type { StreamingClients } from "../../test-support/cluster/stack/streaming-clients.ts";
 import type { Node } from "../../test-support/cluster/machines/node.ts";
 
-// What a stack on two nodes does when it loses one of them, its gateway, or the cluster's API server.
+// How a stack on two nodes handles the loss of one of them, of its gateway, and of the cluster's API server.
 
 const clients = 20;
 const tokens = 24;
 
-// A loss is noticed within 5 s, and a node is used within 30 s of its return. Three times that is allowed: both nodes, the
-// control plane and the clients share this machine's cores, which may be busy with something else.
+// A loss is noticed within 5 s, and a node is used within 30 s of its return. The tests allow three times as long,
+// because both nodes, the control plane and the clients share this machine's cores.
 const lossNoticedWithinMs = 3 * 5000;
 const nodeUsedWithinMs = 3 * 30_000;
 
-// From the loss of the node on, without a pause.
+// Streams continuously from the loss of the node on.
 let load: StreamingClients | undefined;
 
 const running = shareStack("k8s-loss", async (stack) => {
@@ -29,7 +29,7 @@ afterAll(async () => {
 
 const seconds = (from: number, to = Date.now()) => `${((to - from) / 1000).toFixed(1)} s`;
 
-/** The node without the gateway, and its pod of Ollama. */
+/** The node without the gateway, and its Ollama pod. */
 function victim(): { readonly node: Node; readonly pod: string; readonly address: string } {
   const { cluster } = running();
   const kept = running().pods("gateway")[0]?.spec.nodeName;
@@ -51,7 +51,7 @@ function failedReports({ folder }: Node): number {
   );
 }
 
-/** What a node's condition says, and since when, in ms. */
+/** A node's Ready condition, and since when, in milliseconds. */
 function readiness(name: string): { readonly isReady: boolean; readonly since: number } {
   const { status } = running().cluster.get("node", name) as {
     readonly status: {
@@ -66,7 +66,7 @@ function readiness(name: string): { readonly isReady: boolean; readonly since: n
   return { isReady: ready?.status === "True", since: Date.parse(ready?.lastTransitionTime ?? "") };
 }
 
-it("ends the streams of a node that lost its power with an error, and goes on with all others", async () => {
+it("ends the streams of a node that loses power with an error and continues all others", async () => {
   await expect.poll(() => running().servers()).toHaveLength(2);
   const { cluster } = running();
   const { node, pod, address } = victim();
@@ -87,15 +87,15 @@ it("ends the streams of a node that lost its power with an error, and goes on wi
   expect(await running().servers()).not.toContain(address);
 
   await load.completeMore(clients);
-  // Of the requests that began when the loss was known, none failed.
-  const known = lost?.endedAt ?? 0;
-  expect(load.failuresSince(known)).toEqual([]);
+  // No request failed that started after the loss was noticed.
+  const noticedAt = lost?.endedAt ?? 0;
+  expect(load.failuresSince(noticedAt)).toEqual([]);
 
-  // The cluster learns of the loss by what it does not hear for a while, and does not replace a pod that may still run.
+  // The cluster notices the loss by missing reports, and does not replace a pod that may still run.
   await expect.poll(() => readiness(name).isReady).toBe(false);
-  expect(readiness(name).since).toBeGreaterThan(known);
-  const left = running().pods("ollama");
-  expect(left.find(({ metadata }) => metadata.name === pod)?.spec.nodeName).toBe(name);
+  expect(readiness(name).since).toBeGreaterThan(noticedAt);
+  const pods = running().pods("ollama");
+  expect(pods.find(({ metadata }) => metadata.name === pod)?.spec.nodeName).toBe(name);
 });
 
 it("uses the node again once it is back", async () => {
@@ -112,7 +112,7 @@ it("uses the node again once it is back", async () => {
   expect(load?.failuresSince(returnedAt)).toEqual([]);
 });
 
-it("goes on while the API server is away, as long as nothing else is lost", async () => {
+it("keeps serving while the API server is away", async () => {
   const { cluster } = running();
   const stoppedAt = Date.now();
   const reported = cluster.nodes.map(failedReports);
@@ -132,7 +132,7 @@ it("goes on while the API server is away, as long as nothing else is lost", asyn
   expect(load?.failuresSince(stoppedAt)).toEqual([]);
 });
 
-it("replaces a gateway that is lost, and takes requests again", async () => {
+it("replaces a lost gateway and accepts requests again", async () => {
   const before = running().uids("gateway");
   const [gateway] = running().pods("gateway");
   const lostAt = Date.now();

@@ -4,7 +4,7 @@ import { customResourceDefinitions } from "../../test-support/cluster/addons/cus
 import { sharedCluster } from "../../test-support/cluster/shared-cluster.ts";
 import { renderStack } from "../../test-support/components/render-cluster-stack.ts";
 
-// A real API server takes everything that a stack declares, with no field that it does not know, and lets the pods in.
+// A real API server accepts all objects of a stack with strict validation and admits their pods.
 
 interface KubernetesObject {
   readonly apiVersion: string;
@@ -18,11 +18,11 @@ interface KubernetesObject {
 
 let cluster: Cluster | undefined;
 const running = (): Cluster => {
-  if (cluster === undefined) throw new Error("the API server does not run");
+  if (cluster === undefined) throw new Error("the API server is not running");
   return cluster;
 };
 const create = (yaml: string): string => running().kubectl(["apply", "--server-side", "--filename=-"], yaml);
-const check = (items: readonly object[]): string => {
+const validate = (items: readonly object[]): string => {
   const list = JSON.stringify({ apiVersion: "v1", kind: "List", items });
   const options = ["--server-side", "--dry-run=server", "--validate=strict"];
   return running().kubectl(["apply", ...options, "--filename=-"], list);
@@ -38,14 +38,14 @@ beforeAll(async () => {
 });
 
 /** The objects of a stack, without Pulumi's own resources. */
-async function objectsOf(set: Readonly<Record<string, unknown>>): Promise<KubernetesObject[]> {
-  const { all } = await renderStack(set);
+async function objectsOf(settings: Readonly<Record<string, unknown>>): Promise<KubernetesObject[]> {
+  const { all } = await renderStack(settings);
   return all
     .filter(({ type }) => type.startsWith("kubernetes:"))
     .map(({ inputs }) => inputs as unknown as KubernetesObject);
 }
 
-/** The pod that a controller would make of a template. */
+/** The pod that a controller would create from a template. */
 function podOf({ metadata: { name }, spec }: KubernetesObject, namespace: string): readonly object[] {
   const { template, volumeClaimTemplates = [] } = spec ?? {};
   if (template === undefined) return [];
@@ -69,9 +69,9 @@ const outside = {
 };
 
 it.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
-  ["that sets nothing", {}, ["StatefulSet", "Deployment", "NetworkPolicy"]],
+  ["with default settings", {}, ["StatefulSet", "Deployment", "NetworkPolicy"]],
   [
-    "with volumes, usage and images of a registry with a password",
+    "with volumes, usage and images from a private registry",
     {
       namespace: "volumes",
       storageClass: "fast",
@@ -82,17 +82,17 @@ it.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
     ["StatefulSet"],
   ],
   [
-    "with folders of the nodes",
+    "with folders on the nodes",
     { namespace: "folders", modelHostPath: "/srv/models", retainModels: "true" },
     ["StatefulSet"],
   ],
   [
-    "with GPUs of NVIDIA",
+    "with NVIDIA GPUs",
     { namespace: "nvidia", gpus: "all", gpusPerPod: "2", runtimeClass: "nvidia" },
     ["StatefulSet"],
   ],
   [
-    "with GPUs of AMD",
+    "with AMD GPUs",
     {
       namespace: "amd",
       gpus: "all",
@@ -116,22 +116,22 @@ it.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
   ],
   ["behind a Gateway", { ...outside, gatewayClass: "eg" }, ["Gateway", "HTTPRoute"]],
   [
-    "scaled by KEDA, down to nothing",
+    "scaled by KEDA, down to zero",
     { autoscaling: "keda", ollamaMinReplicas: "0", podMonitor: "true" },
     ["ScaledObject", "TriggerAuthentication", "PodMonitor"],
   ],
   [
-    "with several gateways that share their state, scaled by their processor time",
+    "with several gateways that share their state, scaled by CPU usage",
     { namespace: "shared", state: "redis", gatewayReplicas: "2", gatewayMaxReplicas: "4" },
     ["HorizontalPodAutoscaler", "PodDisruptionBudget"],
   ],
   [
-    "with gateways that stand by",
+    "with a standby gateway",
     { namespace: "standby", gatewayReplicas: "2" },
     ["ServiceAccount", "Role", "RoleBinding", "PodDisruptionBudget"],
   ],
   [
-    "with several gateways that share their state elsewhere",
+    "with several gateways that share their state in an external store",
     {
       namespace: "elsewhere",
       state: "redis",
@@ -141,38 +141,38 @@ it.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
     },
     ["Deployment"],
   ],
-  ["scaled by Kubernetes itself", { autoscaling: "hpa" }, ["HorizontalPodAutoscaler"]],
-])("takes all objects and pods of a stack %s", async (_what, set, kinds) => {
-  const objects = await objectsOf(set);
+  ["scaled by Kubernetes", { autoscaling: "hpa" }, ["HorizontalPodAutoscaler"]],
+])("accepts all objects and pods of a stack %s", async (_stack, settings, kinds) => {
+  const objects = await objectsOf(settings);
   expect(objects.map(({ kind }) => kind)).toEqual(expect.arrayContaining([...kinds]));
-  const [place] = objects.filter(({ kind }) => kind === "Namespace");
-  if (place === undefined) throw new Error("the stack declares no namespace");
-  const namespace = place.metadata.name;
-  // Pods are only let in beside an account that controllers make.
+  const [namespaceObject] = objects.filter(({ kind }) => kind === "Namespace");
+  if (namespaceObject === undefined) throw new Error("the stack declares no namespace");
+  const namespace = namespaceObject.metadata.name;
+  // Pods are only admitted with the service account that a controller creates.
   const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default", namespace } };
   const accounts = objects.filter(({ kind }) => kind === "ServiceAccount");
-  create(JSON.stringify({ apiVersion: "v1", kind: "List", items: [place, account, ...accounts] }));
+  create(JSON.stringify({ apiVersion: "v1", kind: "List", items: [namespaceObject, account, ...accounts] }));
   const pods = objects.flatMap((each) => podOf(each, namespace));
   const controlled = objects.filter(({ kind }) => kind === "StatefulSet" || kind === "Deployment");
   expect(pods).toHaveLength(controlled.length);
   expect(pods.length).toBeGreaterThanOrEqual(2);
-  const taken = check([...objects.filter((each) => each !== place), ...pods])
+  const accepted = validate([...objects.filter((each) => each !== namespaceObject), ...pods])
     .trim()
     .split("\n");
-  expect(taken).toHaveLength(objects.length - 1 + pods.length);
+  expect(accepted).toHaveLength(objects.length - 1 + pods.length);
 });
 
-it("refuses what the check is for: a field that Kubernetes does not know, and a pod with rights", async () => {
+it("validation rejects an unknown field and a privileged pod", async () => {
   const objects = await objectsOf({ namespace: "refused" });
-  const place = objects.find(({ kind }) => kind === "Namespace");
+  const namespaceObject = objects.find(({ kind }) => kind === "Namespace");
   const account = {
     apiVersion: "v1",
     kind: "ServiceAccount",
     metadata: { name: "default", namespace: "refused" },
   };
-  create(JSON.stringify({ apiVersion: "v1", kind: "List", items: [place, account] }));
+  create(JSON.stringify({ apiVersion: "v1", kind: "List", items: [namespaceObject, account] }));
   const service = objects.find(({ kind }) => kind === "Service");
-  expect(() => check([{ ...service, spec: { ...service?.spec, unheard: true } }])).toThrow(
+  expect(() => validate([{ ...service, spec: { ...service?.spec, unheard: true } }])).toThrow(
     /unknown field|field not declared/,
   );
   const pod = {
@@ -181,5 +181,5 @@ it("refuses what the check is for: a field that Kubernetes does not know, and a 
     metadata: { name: "root", namespace: "refused" },
     spec: { containers: [{ name: "root", image: "root:1" }] },
   };
-  expect(() => check([pod])).toThrow(/violates PodSecurity "restricted/);
+  expect(() => validate([pod])).toThrow(/violates PodSecurity "restricted/);
 });

@@ -8,7 +8,7 @@ import type { Cluster } from "../../test-support/cluster/cluster.ts";
 import { clusterWithImages, gatewayImage, ollamaImage } from "../../test-support/cluster/shared-cluster.ts";
 import { renderStack } from "../../test-support/components/render-cluster-stack.ts";
 
-// What a stack declares becomes a service on two nodes: its objects, given to the cluster without Pulumi's provider.
+// A stack's objects, applied without Pulumi's provider, become a working service on two nodes.
 
 const namespace = "service";
 const model = "smollm2:135m";
@@ -36,7 +36,7 @@ const chat = (url: string, authorization: string) =>
     body: JSON.stringify({ model, max_tokens: 8, messages: [{ role: "user", content: "Say hello." }] }),
   });
 
-it("pulls the models in a pod on each node, and the gateway finds both", async () => {
+it("pulls the models in a pod on each node, and the gateway uses both", async () => {
   const { all, find } = await renderStack({
     namespace,
     gatewayImage,
@@ -68,7 +68,7 @@ it("pulls the models in a pod on each node, and the gateway finds both", async (
   });
 });
 
-it("responds to who has a key, and to nobody else", async () => {
+it("responds only to clients with a key", async () => {
   await withForward(kubectl, "service/gateway", 8000, async (url) => {
     expect((await chat(url, "")).status).toBe(401);
     const response = await chat(url, `Bearer ${key}`);

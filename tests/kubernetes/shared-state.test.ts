@@ -6,7 +6,7 @@ import { shareStack } from "../../test-support/cluster/stack/share-stack.ts";
 import { nextGatewayImage } from "../../test-support/cluster/shared-cluster.ts";
 import { redisImage } from "../../test-support/cluster/addons/redis-image.ts";
 
-// Two gateways on two nodes that share their state in a store of the stack's own, and what becomes of them without it.
+// Two gateways on two nodes that share their state in the stack's own store, and how they behave without it.
 
 const slots = 2;
 const clients = 12;
@@ -31,13 +31,13 @@ const running = shareStack(name, async (stack) => {
   updateOutput = await stack.update();
 });
 
-/** Gives who deploys the stack a right that docs/kubernetes.md names beside its Role. */
+/** Grants the deployer a right that docs/kubernetes.md lists in addition to its Role. */
 function grant(role: string, verbs: string, resources: string): void {
   running().kubectl("create", "role", role, `--verb=${verbs}`, `--resource=${resources}`);
   running().kubectl("create", "rolebinding", role, `--role=${role}`, running().deployer);
 }
 
-/** Runs a command about the stack, which succeeds. */
+/** Runs a command on the stack and expects it to succeed. */
 async function run(command: string): Promise<string> {
   const { code, output } = await running().project.run(
     process.execPath,
@@ -48,7 +48,7 @@ async function run(command: string): Promise<string> {
   return output;
 }
 
-/** A metric of each gateway that is ready. */
+/** A metric from each ready gateway. */
 async function metrics(name: string): Promise<readonly number[]> {
   const { gatewayUrls, ada } = running();
   const texts = gatewayUrls.map(async (url) => (await running().get("/metrics", ada, url)).text());
@@ -57,25 +57,25 @@ async function metrics(name: string): Promise<readonly number[]> {
   );
 }
 
-/** What each gateway says of the store. */
-function sharing(): Promise<readonly unknown[]> {
+/** The readiness of each gateway, including its state of the store. */
+function readiness(): Promise<readonly unknown[]> {
   const { gatewayUrls, ada } = running();
   return Promise.all(gatewayUrls.map(async (url) => (await running().get("/ready", ada, url)).json()));
 }
 
 const untilSharing = (state: "up" | "away", gateways = 2) => {
-  const said = { status: "ready", shared_state: state };
-  return expect.poll(sharing).toEqual(Array.from({ length: gateways }, () => said));
+  const expected = { status: "ready", shared_state: state };
+  return expect.poll(readiness).toEqual(Array.from({ length: gateways }, () => expected));
 };
 
-/** The process of the store, as this host sees it. */
+/** The PID of the store's process on this host. */
 function storeProcess(): number {
   const [pod] = running().pods("state");
-  if (pod === undefined) throw new Error("there is no pod of the store");
+  if (pod === undefined) throw new Error("the store has no pod");
   return podProcess(pod, (folder) => readFileSync(`${folder}/comm`, "utf8").startsWith("redis-server"));
 }
 
-it("comes up with a gateway on each node, and each knows the other", async () => {
+it("comes up with a gateway on each node, each of which knows the other", async () => {
   const nodes = running()
     .pods("gateway")
     .map(({ spec }) => spec.nodeName);
@@ -84,7 +84,7 @@ it("comes up with a gateway on each node, and each knows the other", async () =>
   await expect.poll(() => metrics("gateway_shared_state_gateways")).toEqual([2, 2]);
 });
 
-it("has its password in a Secret, and in no state, object, command or output in clear text", async () => {
+it("keeps its password in a Secret and out of state, other objects, commands and output", async () => {
   const { data } = running().cluster.get("secret", "state", `--namespace=${running().namespace}`) as {
     readonly data: Readonly<Record<string, string>>;
   };
@@ -100,7 +100,7 @@ it("has its password in a Secret, and in no state, object, command or output in 
   for (const text of [objects, state, command, updateOutput]) expect(text).not.toContain(password);
 });
 
-it("has nothing to change and no drift when nothing has changed, and shows who reaches the store", async () => {
+it("previews no changes, reports no drift, and shows which gateways reach the store", async () => {
   await running().project.pulumi("preview", "--refresh", "--expect-no-changes");
   await run("drift");
   grant("logs", "get", "pods/log");
@@ -110,7 +110,7 @@ it("has nothing to change and no drift when nothing has changed, and shows who r
   expect(status.match(/^gateway-\S+: shared state is up$/gm)).toHaveLength(2);
 });
 
-it("has every gateway take changed keys before the update ends", async () => {
+it("applies changed keys in every gateway before the update ends", async () => {
   const { project, ada, gatewayUrls } = running();
   project.configure({ gatewayApiKeys: [ada.line, bob.line, eve.line] });
   await running().update();
@@ -118,29 +118,29 @@ it("has every gateway take changed keys before the update ends", async () => {
   expect((await Promise.all(responses)).map(({ status }) => status)).toEqual([200, 200]);
 });
 
-it("sends a server no more requests than it runs at once, whichever gateway they come to", async () => {
+it("limits parallel requests to a server across gateways", async () => {
   const loads = running().gatewayUrls.map((url) => running().clients(clients / 2, tokens, url));
   await expect.poll(() => loads.every(({ completed }) => completed > 0)).toBe(true);
   const sums: number[] = [];
   while (sums.length < 15) {
     const counts = await metrics("gateway_backend_requests_in_flight");
-    // The gateways are read one after the other: a slot that goes from one to the other between them counts twice.
+    // The gateways are not read at the same instant: a slot that changes gateways between the reads counts twice.
     sums.push(counts.reduce((sum, count) => sum + count, 0));
   }
   for (const load of loads) await load.stop();
-  // Each for itself, they would send it twice as many all the time.
+  // Without shared state, they would send twice as many all the time, hence the median.
   expect(sums.toSorted()[Math.floor(sums.length / 2)]).toBeLessThanOrEqual(slots);
   expect(loads.flatMap(({ failures }) => failures)).toEqual([]);
 });
 
-it("counts what a key may use over both gateways", async () => {
+it("applies a key's limits across both gateways", async () => {
   const [one = "", other = ""] = running().gatewayUrls;
   const first = await running().sendChat(bob, one);
   const second = await running().sendChat(bob, other);
   expect([first.status, second.status]).toEqual([200, 429]);
 });
 
-it("serves every request while the store is away, killed or replaced, and shares again when it is back", async () => {
+it("serves every request while the store is away, killed or replaced, and shares again afterwards", async () => {
   const load = await running().stream(clients, tokens);
   running().kubectl("scale", "deployment/state", "--replicas=0");
   await untilSharing("away");
@@ -166,7 +166,7 @@ it("serves every request while the store is away, killed or replaced, and shares
   expect(load.failures).toEqual([]);
 });
 
-it("takes another password, in the store and in both gateways, without a failed request", async () => {
+it("rotates the password in the store and both gateways without failed requests", async () => {
   const before = [...running().uids("gateway"), ...running().uids("state")];
   const load = await running().stream(clients, tokens);
   await running().project.pulumi("up", "--yes", "--skip-preview", "--replace", "**::state-password");
@@ -178,7 +178,7 @@ it("takes another password, in the store and in both gateways, without a failed 
   expect(after.filter((uid) => before.includes(uid))).toEqual([]);
 });
 
-it("loses no request with a gateway that is deleted", async () => {
+it("loses no request when a gateway is deleted", async () => {
   const before = running().uids("gateway");
   const load = await running().stream(clients, tokens);
   const [pod] = running().pods("gateway");
@@ -192,13 +192,13 @@ it("loses no request with a gateway that is deleted", async () => {
   await untilSharing("up");
 });
 
-it("leaves the number of gateways to an autoscaler between its bounds, back and forth without a failed request", async () => {
+it("lets an autoscaler scale the gateways within its bounds, up and down without failed requests", async () => {
   const { project } = running();
   grant("scaling", "get,list,watch,create,patch,delete", "horizontalpodautoscalers.autoscaling");
   const load = await running().stream(clients, tokens);
   project.configure({ gatewayMaxReplicas: 3 });
   await running().update();
-  // Nothing in this cluster measures processor time, so that the autoscaler only keeps to the fewest and the most.
+  // This cluster has no CPU metrics, so the autoscaler only enforces its minimum and maximum.
   await running().untilGateways(2);
   running().kubectl("scale", "deployment/gateway", "--replicas=5");
   await running().untilGateways(3);
@@ -212,11 +212,11 @@ it("leaves the number of gateways to an autoscaler between its bounds, back and 
   expect(load.failures).toEqual([]);
 });
 
-it("replaces both gateways with another image while clients stream, and no request fails", async () => {
+it("replaces both gateways with another image while clients stream, without failed requests", async () => {
   const before = running().uids("gateway");
   const stored = running().uids("state");
   const load = await running().stream(clients, tokens);
-  // Ollama's pod has a container of the image, too: only the gateway gets it.
+  // Ollama's pod also has a container with this image; only the gateway is updated.
   running().kubectl("set", "image", "deployment/gateway", `gateway=${nextGatewayImage}`);
   await running().untilReplaced("gateway", before);
   await running().untilGateways(2);

@@ -8,8 +8,7 @@ import { podProcess } from "../../test-support/cluster/stack/pod-process.ts";
 import { shareStack } from "../../test-support/cluster/stack/share-stack.ts";
 import { reachPods } from "../../test-support/cluster/machines/network.ts";
 
-// Two gateways on two nodes, one of which is active and the other one stands by, deployed with the rights of
-// docs/kubernetes.md.
+// An active gateway and a standby on two nodes, deployed with the rights of docs/kubernetes.md.
 
 const clients = 6;
 const tokens = 16;
@@ -37,21 +36,21 @@ function slices(): readonly Slice[] {
 }
 
 /** The names of the pods that the Service sends requests to. */
-const served = () =>
+const servingPods = () =>
   slices().flatMap(({ endpoints }) => (endpoints ?? []).map((each) => each.targetRef.name));
 
-/** The pod that the Service sends requests to, once there is one that is another than before. */
+/** Waits until the Service sends requests to a single pod other than `before`, and returns it. */
 async function untilActive(before?: Pod): Promise<Pod> {
   await expect
     .poll(() => {
-      const names = served();
-      const isThere = running()
+      const names = servingPods();
+      const exists = running()
         .pods("gateway")
         .some(({ metadata }) => metadata.name === names[0]);
-      return names.length === 1 && names[0] !== before?.metadata.name && isThere;
+      return names.length === 1 && names[0] !== before?.metadata.name && exists;
     })
     .toBe(true);
-  const [name] = served();
+  const [name] = servingPods();
   const pod = running()
     .pods("gateway")
     .find(({ metadata }) => metadata.name === name);
@@ -59,8 +58,8 @@ async function untilActive(before?: Pod): Promise<Pod> {
   return pod;
 }
 
-/** What a gateway says of itself, at its pod's own address. */
-async function ownMetric({ status }: Pod, name: string): Promise<number> {
+/** The sum of a metric that a gateway reports at its pod's address. */
+async function metricOf({ status }: Pod, name: string): Promise<number> {
   reachPods();
   const text = await (
     await running().get("/metrics", running().ada, `http://${status.podIP ?? ""}:8000`)
@@ -71,25 +70,25 @@ async function ownMetric({ status }: Pod, name: string): Promise<number> {
   );
 }
 
-/** Whether the folder in /proc is that of a gateway. */
+/** Whether a folder in /proc belongs to a gateway process. */
 const isGateway = (folder: string) => readFileSync(`${folder}/cmdline`, "utf8").includes("/app/server.cjs");
 
-it("comes up with two gateways that are ready, of which the Service has one, and has nothing to change then", async () => {
+it("comes up with two ready gateways, one of which serves, and previews no changes", async () => {
   expect(running().gatewayUrls).toHaveLength(2);
   const active = await untilActive();
   const [other] = running()
     .pods("gateway")
     .filter(({ metadata }) => metadata.name !== active.metadata.name);
   if (other === undefined) throw new Error("there is no other gateway");
-  expect(await ownMetric(active, "gateway_active")).toBe(1);
-  expect(await ownMetric(other, "gateway_active")).toBe(0);
+  expect(await metricOf(active, "gateway_active")).toBe(1);
+  expect(await metricOf(other, "gateway_active")).toBe(0);
   const load = await running().stream(clients, tokens);
   await load.completeMore(clients);
   await load.stop();
   expect(load.failures).toEqual([]);
   const requests = "gen_ai_server_request_duration_seconds_count";
-  expect(await ownMetric(active, requests)).toBeGreaterThanOrEqual(load.completed);
-  expect(await ownMetric(other, requests)).toBe(0);
+  expect(await metricOf(active, requests)).toBeGreaterThanOrEqual(load.completed);
+  expect(await metricOf(other, requests)).toBe(0);
   await running().project.pulumi("preview", "--refresh", "--expect-no-changes");
 });
 
@@ -98,7 +97,7 @@ function kubectlClient(): Kubectl {
   return new Kubectl({ kubeconfig, context: "", namespace: running().namespace });
 }
 
-it("is forwarded at its active pod", async () => {
+it("forwards to the active pod", async () => {
   const client = kubectlClient();
   const target = await gatewayTarget(client);
   expect(target).toBe(`pod/${(await untilActive()).metadata.name}`);
@@ -107,29 +106,29 @@ it("is forwarded at its active pod", async () => {
   });
 });
 
-it("lets the gateways read and change nothing but the two objects by which they agree", () => {
+it("grants the gateways access only to their Lease and EndpointSlice", () => {
   const { namespace } = running();
-  const can = (verb: string, what: string) => {
+  const can = (verb: string, resource: string) => {
     const account = `--as=system:serviceaccount:${namespace}:gateway`;
     try {
-      return running().kubectl("auth", "can-i", verb, what, account).trim() === "yes";
+      return running().kubectl("auth", "can-i", verb, resource, account).trim() === "yes";
     } catch {
       return false;
     }
   };
   expect(can("update", "lease.coordination.k8s.io/gateway")).toBe(true);
   expect(can("update", "endpointslice.discovery.k8s.io/gateway-active")).toBe(true);
-  for (const what of [
+  for (const resource of [
     "secrets",
     "pods",
     "configmaps",
     "lease.coordination.k8s.io/other",
     "endpointslices.discovery.k8s.io",
   ])
-    expect([what, can("get", what), can("update", what)]).toEqual([what, false, false]);
+    expect([resource, can("get", resource), can("update", resource)]).toEqual([resource, false, false]);
 });
 
-it("replaces both gateways while clients stream, and no request fails", async () => {
+it("replaces both gateways while clients stream, without failed requests", async () => {
   const before = running().uids("gateway");
   const load = await running().stream(clients, tokens);
   running().kubectl("rollout", "restart", "deployment/gateway");
@@ -141,7 +140,7 @@ it("replaces both gateways while clients stream, and no request fails", async ()
   expect(load.failures).toEqual([]);
 });
 
-it("hands over when the active pod is deleted, and no request fails", async () => {
+it("hands over when the active pod is deleted, without failed requests", async () => {
   const active = await untilActive();
   const load = await running().stream(clients, tokens);
   running().kubectl("delete", "pod", active.metadata.name, "--wait=false");
@@ -151,7 +150,7 @@ it("hands over when the active pod is deleted, and no request fails", async () =
   expect(load.failures).toEqual([]);
 });
 
-it("has the other one take over from a gateway that is frozen, and from one that is deleted by force", async () => {
+it("fails over from a frozen gateway and from a force-deleted one", async () => {
   await running().untilGateways(2);
   const frozen = await untilActive();
   const pid = podProcess(frozen, isGateway);
@@ -181,7 +180,7 @@ it("has the other one take over from a gateway that is frozen, and from one that
     endForward(undefined);
     await forwarding;
   }
-  await expect.poll(() => ownMetric(frozen, "gateway_active")).toBe(0);
+  await expect.poll(() => metricOf(frozen, "gateway_active")).toBe(0);
   await running().untilGateways(2);
 
   const deleted = await untilActive();
@@ -197,29 +196,29 @@ interface Service {
 const service = () =>
   running().cluster.get("service", "gateway", `--namespace=${running().namespace}`) as Service;
 
-/** The Service has another address than before. */
-const untilItResponds = async () => {
+/** Reads the Service's address again, because it changes with the number of gateways. */
+const untilServiceResponds = async () => {
   const url = `http://${service().spec.clusterIP}:8000`;
   await expect.poll(async () => (await running().sendChat(running().ada, url)).status).toBe(200);
 };
 
-it("becomes one gateway and two again", async () => {
+it("scales to one gateway and back to two", async () => {
   running().project.configure({ gatewayReplicas: 1 });
   await running().update();
-  await expect.poll(() => served().length).toBe(1);
+  await expect.poll(() => servingPods().length).toBe(1);
   await expect.poll(() => slices().map(({ metadata }) => metadata.name)).not.toContain("gateway-active");
-  expect(served()).toEqual(
+  expect(servingPods()).toEqual(
     running()
       .pods("gateway")
       .map(({ metadata }) => metadata.name),
   );
   expect(service().spec.selector).toEqual({ app: "gateway" });
-  await untilItResponds();
+  await untilServiceResponds();
 
   running().project.configure({ gatewayReplicas: 2 });
   await running().update();
   await untilActive();
   expect(slices().map(({ metadata }) => metadata.name)).toEqual(["gateway-active"]);
   expect(service().spec.selector).toBeUndefined();
-  await untilItResponds();
+  await untilServiceResponds();
 });

@@ -9,10 +9,10 @@ afterEach(async () => {
   await world.stop();
 });
 
-const expected = new Set([...knownNames].map((name) => `${name}:443`));
+const allowedTargets = new Set([...knownNames].map((name) => `${name}:443`));
 
-describe("behind a proxy that inspects TLS, with nothing else to reach the internet", () => {
-  it("brings a stack up with https_proxy and the authority that trustedCertificates names, and nothing else", async () => {
+describe("behind a TLS-inspecting proxy as the only way to the internet", () => {
+  it("brings a stack up with only https_proxy and the authority in trustedCertificates set", async () => {
     world = await ReleasedWorld.start({
       inspecting: true,
       daemon: ({ proxy }) => ({ proxies: { "https-proxy": proxy, "no-proxy": "127.0.0.0/8" } }),
@@ -35,29 +35,29 @@ describe("behind a proxy that inspects TLS, with nothing else to reach the inter
     world.forget();
     const output = await world.npm("up", [], { env });
     expect(output).toMatch(/Asked llama3\.2:1b for a joke/);
-    expect(world.proxied().filter((target) => !expected.has(target))).toEqual([]);
+    expect(world.proxied().filter((target) => !allowedTargets.has(target))).toEqual([]);
     expect(world.proxied()).toEqual(
       expect.arrayContaining([`${hosts.github}:443`, `${hosts.hub}:443`, `${hosts.models}:443`]),
     );
-    // The traces of the joke: the gateway trusts the company's authority, too.
-    await expect.poll(() => statuses(companyHosts.telemetry, "/v1/traces")).toContain(200);
+    // The gateway also trusts the company's authority, so it exports the traces of the joke.
+    await expect.poll(() => statusesOf(companyHosts.telemetry, "/v1/traces")).toContain(200);
 
     const again = await world.npm("up", [], { env: { HTTPS_PROXY: world.proxy } });
     expect(again).toMatch(/Resources:\n +\d+ unchanged\n/);
 
-    // So does the edge, which asks an authority of the company's for a certificate. It is never issued.
+    // So does the edge, which requests a certificate from the company's ACME server. It is never issued.
     const hostname = "llm.company.test";
     const acme = { edgeHostnames: [hostname], edgeAcmeDirectory: `https://${companyHosts.acme}/directory` };
     configure(world, { edge: "acme", ...acme });
     const update = world.run("npm", ["run", "--silent", "up"], { env });
-    await expect.poll(() => statuses(companyHosts.acme, "/directory")).toContain(200);
+    await expect.poll(() => statusesOf(companyHosts.acme, "/directory")).toContain(200);
     await world.stop();
     await update;
   });
 });
 
-/** With which status a path of a host was responded to. */
-function statuses(host: string, path: string): number[] {
+/** The response statuses for a path of a host. */
+function statusesOf(host: string, path: string): number[] {
   return world.requests(host).flatMap((entry) => (entry.path === path ? [entry.status] : []));
 }
 

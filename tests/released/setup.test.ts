@@ -2,14 +2,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { hosts } from "../../test-support/released/stand-in/settings.ts";
 import { ReleasedWorld } from "../../test-support/released/world.ts";
 
-// What goes wrong with downloads and pulls: each test begins with nothing installed and a network that works.
+// Failures of downloads and pulls. Each test starts with nothing installed and a working network.
 const cli = "/home/ada/.pulumi/versions/3.259.0/bin";
 const archive = "pulumi-v3.259.0-linux-x64.tar.gz";
 let world: ReleasedWorld;
 
 beforeAll(async () => {
   world = await ReleasedWorld.start();
-  // As on a machine that never had it.
+  // As on a machine without curl and wget.
   const hide =
     "mount -t overlay overlay -o lowerdir=/usr/bin,upperdir=/run/curl/u,workdir=/run/curl/w /usr/bin";
   await world.root(
@@ -27,8 +27,8 @@ beforeEach(async () => {
   world.forget();
 });
 
-/** Runs the set-up and expects it to fail. */
-async function failing(script: string, ...args: string[]): Promise<string> {
+/** Runs an npm script, expects it to fail and returns its output. */
+async function runFailing(script: string, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await world.run("npm", ["run", "--silent", script, "--", ...args]);
   expect(code).not.toBe(0);
   return stderr + stdout;
@@ -45,7 +45,7 @@ describe("the CLI", () => {
     expect(await version()).toBe("v3.259.0");
   });
 
-  it("comes from Pulumi's site where GitHub cannot be reached, and nobody pretends to have verified it", async () => {
+  it("is downloaded from Pulumi's site if GitHub is unreachable, with a notice that it is unverified", async () => {
     world.setFaults({ blockedNames: [hosts.github] });
     const output = await world.npm("setup");
     expect(output).toContain(`${archive}: no checksum available`);
@@ -53,24 +53,24 @@ describe("the CLI", () => {
     expect(await version()).toBe("v3.259.0");
   });
 
-  it("is refused when it is not what its release says", async () => {
+  it("is rejected if it does not match its release's checksum", async () => {
     world.setFaults({ corrupted: archive });
-    expect(await failing("setup")).toMatch(
+    expect(await runFailing("setup")).toMatch(
       /has the SHA-256 \w+, but its release publishes \w+: something modifies/,
     );
     expect((await world.run("ls", [cli])).code).not.toBe(0);
   });
 
-  it("cut off while it is downloaded leaves nothing that counts, says so, and comes at the next run", async () => {
+  it("is not installed by an interrupted download, and is installed by the next run", async () => {
     world.setFaults({ cut: { path: archive, afterBytes: 1_000_000 } });
-    expect(await failing("setup")).toMatch(/cannot be downloaded \(.*github\.com.*get\.pulumi\.com/);
+    expect(await runFailing("setup")).toMatch(/cannot be downloaded \(.*github\.com.*get\.pulumi\.com/);
     expect((await world.run("ls", [cli])).code).not.toBe(0);
     world.setFaults({});
     await world.npm("setup");
     expect(await version()).toBe("v3.259.0");
   });
 
-  it("cut off while somebody else copied it is found and replaced", async () => {
+  it("is replaced if a copy of it is incomplete", async () => {
     await world.npm("setup");
     await world.run("rm", [`${cli}/.contents.json`, "/home/ada/.cache/ollama-stack/world.json"]);
     await world.run("truncate", ["--size=1M", `${cli}/pulumi-language-nodejs`]);
@@ -82,7 +82,7 @@ describe("the CLI", () => {
     expect(await version()).toBe("v3.259.0");
   });
 
-  it("and the plugins that Pulumi's own programs put there are taken as they are", async () => {
+  it("and the plugins are kept if Pulumi's own programs installed them", async () => {
     await world.npm("setup");
     await world.run("sh", ["-c", `rm ${cli}/.contents.json /home/ada/.pulumi/plugins/*/.contents.json`]);
     world.forget();
@@ -95,10 +95,10 @@ describe("a plugin", () => {
   const plugin = "/home/ada/.pulumi/plugins/resource-docker-v5.2.0";
   const names = { docker: "pulumi-resource-docker", command: "pulumi-resource-command" };
 
-  it("is refused when it is not what its release says", async () => {
+  it("is rejected if it does not match its release's checksum", async () => {
     for (const name of Object.values(names)) {
       world.setFaults({ corrupted: name });
-      expect(await failing("setup")).toMatch(
+      expect(await runFailing("setup")).toMatch(
         new RegExp(
           `${name}\\S+ has the SHA-(1|256) \\w+, but its release publishes \\w+: something modifies`,
         ),
@@ -109,7 +109,7 @@ describe("a plugin", () => {
     }
   });
 
-  it("that was cut off while the CLI or somebody else put it there is found and replaced", async () => {
+  it("is replaced if its installation is incomplete", async () => {
     await world.npm("setup");
     for (const damage of [
       `truncate --size=1M ${plugin}/${names.docker}`,
@@ -127,9 +127,9 @@ describe("a plugin", () => {
   });
 });
 
-it("an image registry that limits requests stops an update with its reason, and has nobody build anything", async () => {
+it("a rate-limited image registry stops an update with the reason and does not trigger a build", async () => {
   world.setFaults({ rateLimited: true });
-  const output = await failing("up");
+  const output = await runFailing("up");
   expect(output).toContain("tools: released");
   expect(output).toMatch(
     /ollamaImage is "ollama\/ollama:.*429 Too Many Requests.*docker login.*docs\/proxies\.md/,

@@ -10,15 +10,15 @@ import { podLogs } from "../../scripts/observe/pod-logs.ts";
 import type { ClusterOutputs } from "../../scripts/stack/cluster-outputs.ts";
 import { testGateway } from "./gateway-tests.ts";
 
-/** A deployed stack whose gateway is forwarded to this machine. */
+/** A deployed stack with its gateway forwarded to this machine. */
 export interface ClusterStack {
   readonly outputs: ClusterOutputs;
   readonly address: ClusterAddress;
-  /** On this machine. */
+  /** The forwarded address on this machine. */
   readonly gatewayUrl: string;
 }
 
-/** What must hold on any stack that is deployed on Kubernetes. Nothing of it is stopped. */
+/** Tests for any stack deployed on Kubernetes. They stop nothing. */
 export function describeClusterSmoke(deployed: () => ClusterStack): void {
   describe("smoke", () => {
     const startedAt = new Date(Date.now() - 1000).toISOString();
@@ -30,7 +30,7 @@ export function describeClusterSmoke(deployed: () => ClusterStack): void {
     });
     const ollamaPods = () => listPods(kubectl, "app=ollama");
 
-    it("runs every pod, ready, and none ran out of memory", async () => {
+    it("runs every pod ready and without running out of memory", async () => {
       await expect
         .poll(async () => (await listPods(kubectl)).filter(({ isReady }) => !isReady), { interval: 500 })
         .toEqual([]);
@@ -39,7 +39,7 @@ export function describeClusterSmoke(deployed: () => ClusterStack): void {
       expect(pods.filter(({ wasOutOfMemory }) => wasOutOfMemory)).toEqual([]);
     });
 
-    it("has the models in every pod, with the digests of the outputs", async () => {
+    it("has the models with the digests of the outputs in every pod", async () => {
       const models = stack.outputs.installedModels.map(({ model, digest, sizeBytes }) => ({
         name: model,
         digest,
@@ -74,7 +74,7 @@ export function describeClusterSmoke(deployed: () => ClusterStack): void {
       models: stack.outputs.installedModels.map(({ model }) => model),
     }));
 
-    it("logs no error", async () => {
+    it("logs no errors", async () => {
       const lines = await readLogs(await podLogs(kubectl), { tail: "all", since: startedAt });
       expect(lines.filter(isError)).toEqual([]);
     });

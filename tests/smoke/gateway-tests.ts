@@ -2,7 +2,7 @@ import OpenAI from "openai";
 import { beforeAll, expect, it } from "vitest";
 import { requestJoke } from "../../scripts/connect/sample-prompt.ts";
 
-// A stack with keys is tested with this one.
+// The key for stacks that require one.
 const apiKey = process.env["OLLAMA_STACK_API_KEY"];
 const headers = {
   "content-type": "application/json",
@@ -14,13 +14,13 @@ interface Completion {
   usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
 }
 
-/** A deployed gateway, and the models of its stack. */
+/** A deployed gateway and its stack's models. */
 interface TestedGateway {
   readonly url: string;
   readonly models: readonly string[];
 }
 
-/** Sends a body to the gateway as a chat. */
+/** Sends a body to the gateway's chat completions endpoint. */
 export function chatWith(gatewayUrl: string, body: unknown): Promise<Response> {
   return fetch(`${gatewayUrl}/v1/chat/completions`, {
     method: "POST",
@@ -29,7 +29,7 @@ export function chatWith(gatewayUrl: string, body: unknown): Promise<Response> {
   });
 }
 
-/** What holds of the gateway of any deployed stack. */
+/** Tests for the gateway of any deployed stack. */
 export function testGateway(deployed: () => TestedGateway): void {
   let gateway: TestedGateway;
   let model: string;
@@ -46,12 +46,12 @@ export function testGateway(deployed: () => TestedGateway): void {
 
   it("tells a joke through the gateway", async () => {
     const { text, seconds } = await requestJoke({ gatewayUrl: gateway.url, apiKey }, model);
-    // How long a model takes is the machine's matter, and whoever runs this wants to know it.
+    // The time depends on the machine, so it is reported, not asserted.
     console.log(`A joke took ${seconds.toFixed(1)} s`);
     expect(text).toMatch(/\w{2,}/);
   });
 
-  it("streams in more than one piece and ends with [DONE]", async () => {
+  it("streams in more than one chunk and ends with [DONE]", async () => {
     const response = await chat({
       model,
       stream: true,
@@ -63,7 +63,7 @@ export function testGateway(deployed: () => TestedGateway): void {
     const reads: string[] = [];
     for await (const bytes of (response.body ?? []) as AsyncIterable<Uint8Array>)
       reads.push(decoder.decode(bytes, { stream: true }));
-    // What is held back until the end comes in one.
+    // A buffered response would arrive in a single read.
     expect(reads.filter((read) => read.includes("data: ")).length).toBeGreaterThan(1);
     const events = reads
       .join("")
@@ -77,7 +77,7 @@ export function testGateway(deployed: () => TestedGateway): void {
     expect(pieces.length).toBeGreaterThan(1);
   });
 
-  it("hears every message of a conversation, not only the first", async () => {
+  it("processes every message of a conversation, not only the first", async () => {
     const first = { role: "user", content: "Hello." };
     const more = [
       { role: "assistant", content: "Hi!" },
@@ -89,16 +89,16 @@ export function testGateway(deployed: () => TestedGateway): void {
     expect(long.choices[0]?.message.content).toMatch(/paris/i);
   });
 
-  it("serves the openai client, whole and streamed", async () => {
+  it("serves the openai client, buffered and streamed", async () => {
     const client = new OpenAI({
       baseURL: `${gateway.url}/v1`,
       apiKey: apiKey ?? "none",
       maxRetries: 0,
     });
     const messages = [{ role: "user" as const, content: "Say hello." }];
-    const whole = await client.chat.completions.create({ model, messages, max_completion_tokens: 16 });
-    expect(whole.choices[0]?.message.content).toMatch(/\w/);
-    expect(whole.usage?.completion_tokens).toBeGreaterThan(0);
+    const completion = await client.chat.completions.create({ model, messages, max_completion_tokens: 16 });
+    expect(completion.choices[0]?.message.content).toMatch(/\w/);
+    expect(completion.usage?.completion_tokens).toBeGreaterThan(0);
     let text = "";
     let reason: string | null = null;
     for await (const chunk of await client.chat.completions.create({
@@ -116,7 +116,7 @@ export function testGateway(deployed: () => TestedGateway): void {
     expect(listed).toEqual(expect.arrayContaining([...gateway.models]));
   });
 
-  it("answers in OPEA's form", async () => {
+  it("responds in OPEA's format", async () => {
     const response = await fetch(`${gateway.url}/v1/example-service`, {
       method: "POST",
       headers,
@@ -127,7 +127,7 @@ export function testGateway(deployed: () => TestedGateway): void {
     expect(choices[0]?.message.content).toMatch(/\w/);
   });
 
-  it("refuses an unknown model with 404 model_not_found", async () => {
+  it("rejects an unknown model with 404 model_not_found", async () => {
     const response = await chat({ model: "no-such-model:1b", messages: [{ role: "user", content: "Hi" }] });
     expect(response.status).toBe(404);
     expect(await response.json()).toMatchObject({
@@ -138,7 +138,7 @@ export function testGateway(deployed: () => TestedGateway): void {
   it.each([
     ["malformed JSON", '{"model": "x", "messages": [', undefined],
     ["a wrong field", JSON.stringify({ model: "x", messages: "not a list" }), "messages"],
-  ])("refuses %s with 400, naming what is wrong", async (_what, body, param) => {
+  ])("rejects %s with 400 and names the problem", async (_problem, body, param) => {
     const response = await chat(body);
     expect(response.status).toBe(400);
     const { error } = (await response.json()) as {

@@ -2,7 +2,7 @@ import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { type ClusterStack, describeClusterSmoke } from "./cluster-suite.ts";
 import { describeSmoke } from "./suite.ts";
 
-// npm run smoke finds the stack and hands its outputs over.
+// npm run smoke finds the stack and passes its outputs.
 const onEngine = process.env["SMOKE_STACK"];
 const inCluster = process.env["SMOKE_CLUSTER_STACK"];
 if (inCluster !== undefined) describeClusterSmoke(() => JSON.parse(inCluster) as ClusterStack);

@@ -5,8 +5,8 @@ import { trustEdge } from "../../scripts/connect/edge-ca.ts";
 import { chatWith, testGateway } from "./gateway-tests.ts";
 
 /**
- * What must hold on any deployed stack. The order matters once: logs are searched before Ollama is stopped, which
- * makes the gateway report it.
+ * Tests for any stack deployed on an engine. The order matters: the logs are checked before Ollama is stopped, because
+ * the gateway logs the outage as an error.
  */
 export function describeSmoke(deployed: () => StackOutputs): void {
   describe("smoke", () => {
@@ -21,7 +21,7 @@ export function describeSmoke(deployed: () => StackOutputs): void {
 
     const chat = (body: unknown) => chatWith(stack.gatewayUrl, body);
 
-    it("runs every container, healthy", async () => {
+    it("runs every container healthy", async () => {
       for (const name of [...stack.replicas.gateway, ...stack.replicas.ollama]) {
         await expect
           .poll(async () => (await containerState(name))?.health, { timeout: 60_000, interval: 500 })
@@ -34,7 +34,7 @@ export function describeSmoke(deployed: () => StackOutputs): void {
       }
     });
 
-    it("has the models, with the digests of the outputs", async () => {
+    it("has the models with the digests of the outputs", async () => {
       const response = await fetch(`${stack.ollamaUrl}/api/tags`);
       const { models } = (await response.json()) as {
         models: { name: string; digest: string; size: number }[];
@@ -61,7 +61,7 @@ export function describeSmoke(deployed: () => StackOutputs): void {
       models: stack.installedModels.map(({ model: name }) => name),
     }));
 
-    it("stays within its memory limits, as docker stats has it", async () => {
+    it("stays within its memory limits according to docker stats", async () => {
       const names = Object.values(stack.containers);
       const format = "{{.Name}}\t{{.MemUsage}}\t{{.CPUPerc}}\t{{.PIDs}}";
       const text = await docker(["container", "stats", "--no-stream", "--format", format, ...names]);
@@ -80,7 +80,7 @@ export function describeSmoke(deployed: () => StackOutputs): void {
       }
     });
 
-    it("logs no error", async () => {
+    it("logs no errors", async () => {
       for (const name of Object.values(stack.containers)) {
         const log = await docker(["container", "logs", "--since", startedAt, name], { merge: true });
         const errors = log
@@ -90,7 +90,7 @@ export function describeSmoke(deployed: () => StackOutputs): void {
       }
     });
 
-    it("says 503 while Ollama is stopped, and works again once it is back", async () => {
+    it("returns 503 while Ollama is stopped, and recovers once it is back", async () => {
       const messages = [{ role: "user", content: "Hi" }];
       await docker(["container", "stop", stack.containers.ollama]);
       try {
@@ -116,7 +116,7 @@ export function describeSmoke(deployed: () => StackOutputs): void {
   });
 }
 
-/** Docker's way to write an amount of memory: `45.94MiB`. */
+/** Parses an amount of memory as Docker prints it: `45.94MiB`. */
 function bytesOf(text: string): number {
   const exponent = ["B", "KiB", "MiB", "GiB", "TiB"].indexOf(text.replace(/[\d.]/g, ""));
   return Number.parseFloat(text) * 1024 ** exponent;

@@ -5,16 +5,16 @@ import { hosts } from "../../test-support/released/stand-in/settings.ts";
 import { configure } from "../../test-support/released/user-config.ts";
 import { ReleasedWorld } from "../../test-support/released/world.ts";
 
-// An ordinary user on a fresh machine, in order: each part stands on what the one before it left.
+// An ordinary user on a fresh machine. The tests run in order: each builds on the state left by the previous ones.
 let world: ReleasedWorld;
-/** npm test of the same user. */
+/** An npm test run by the same user. */
 let suite: Promise<ProcessEnd>;
 
 /**
- * Tests without stacks that use files, processes, sockets and rights of their user, and, of those with stacks, the
- * shortest and one that needs root. What the gateway does in one process does not depend on whose it is.
+ * The tests that depend on the user's files, processes, sockets and rights, plus the shortest test with a stack and one
+ * that needs root. Tests of the gateway in one process do not depend on the user.
  */
-function withoutStacks(): string[] {
+function testsOfUser(): string[] {
   return [...globSync("tests/{unit,gateway/{auth,config,routes}}/**/*.test.ts"), "tests/e2e/engine"];
 }
 
@@ -31,7 +31,7 @@ describe("the first npm run up of an ordinary user", () => {
     output = await world.npm("up");
   });
 
-  it("chooses the released tools, deploys and shows that the model responds", () => {
+  it("chooses the released tools, deploys and shows a response of the model", () => {
     expect(output).toContain("tools: released (Pulumi's downloads can be reached)");
     expect(output).toMatch(/Asked llama3\.2:1b for a joke; [\d.]+ s later:\n\n +\S/);
     expect(output).toContain("Take down:  npm run destroy");
@@ -50,12 +50,12 @@ describe("the first npm run up of an ordinary user", () => {
     expect(output).not.toContain("no checksum available");
   });
 
-  it("leaves the image registry to the engine", () => {
+  it("accesses the image registry only through the engine", () => {
     const agents = new Set(world.requests(hosts.hub).map(({ agent }) => agent.split("/")[0]));
     expect([...agents]).toEqual(["docker"]);
   });
 
-  it("looks up no name that the documentation does not list", () => {
+  it("resolves only host names that the documentation lists", () => {
     expect(world.unexpectedNames()).toEqual([]);
   });
 
@@ -75,13 +75,13 @@ it("a second npm run up changes nothing and downloads nothing", async () => {
   expect(downloads).toEqual([]);
 });
 
-describe("the stack that runs", () => {
+describe("the running stack", () => {
   beforeAll(() => {
-    // It waits little, and these tests wait much: side by side they take two thirds of the time.
-    suite = world.run("npm", ["test", "--", ...withoutStacks()]);
+    // Run in parallel because the tests below mostly wait: this saves a third of the time.
+    suite = world.run("npm", ["test", "--", ...testsOfUser()]);
   });
 
-  it("is shown by npm run status, and its logs by npm run logs", async () => {
+  it("is listed by npm run status, and its logs by npm run logs", async () => {
     const status = await world.npm("status");
     expect(status).toMatch(/^gateway +running +(starting|healthy) +0 /m);
     expect(status).toMatch(/^requests: 0 in flight, 0 waiting$/m);
@@ -90,7 +90,7 @@ describe("the stack that runs", () => {
     expect(logs).toMatch(/^\d\d:\d\d:[\d.]+ +ollama +/m);
   });
 
-  it("gave its images hours to be pulled, where the provider's default is 20 minutes", async () => {
+  it("has an image pull timeout of hours instead of the provider's 20 minutes", async () => {
     const text = await world.npm("pulumi", ["stack", "export", "--stack", "dev"]);
     const { deployment } = JSON.parse(text.slice(text.indexOf("{"))) as {
       deployment: { resources: { urn: string; customTimeouts?: { create?: number } }[] };
@@ -99,7 +99,7 @@ describe("the stack that runs", () => {
     expect(image?.customTimeouts?.create).toBe(4 * 3600);
   });
 
-  it("gets a key and one more model, and the smoke tests pass", async () => {
+  it("gets a key and another model, and passes the smoke tests", async () => {
     const added = await world.npm("keys", ["add", "alice"]);
     const key = /^ +(\S+)$/m.exec(added.split("stored nowhere:")[1] ?? "")?.[1] ?? `none in: ${added}`;
     configure(world, { models: [{ name: "llama3.2:1b" }, { name: "smollm2:135m" }] });
@@ -112,7 +112,7 @@ describe("the stack that runs", () => {
     expect(smoke).toMatch(/^\d\d passed, 0 failed$/m);
   });
 
-  it("shows what somebody stopped, and npm run up starts it and deletes the model that is no longer wanted", async () => {
+  it("reports a stopped container as drift; npm run up restarts it and deletes a model removed from the config", async () => {
     await world.run("docker", ["container", "stop", "ollama-stack-dev-ollama"]);
     const drift = await world.run("npm", ["run", "--silent", "drift"]);
     expect([drift.code, drift.stdout]).toEqual([2, expect.stringContaining("ollama-stack-dev-ollama")]);
@@ -124,7 +124,7 @@ describe("the stack that runs", () => {
   });
 });
 
-it("npm test runs what needs no root, and counts what does neither as passed nor as failed", async () => {
+it("npm test skips tests that need root and counts them as neither passed nor failed", async () => {
   const { code, stdout, stderr } = await suite;
   const [failed = code === 0 ? "" : stderr + stdout] = /^Failed:\n[^]*/m.exec(stdout) ?? [];
   expect(code, failed).toBe(0);
@@ -132,7 +132,7 @@ it("npm test runs what needs no root, and counts what does neither as passed nor
   expect(stdout).toMatch(/^Not applicable here: tests\/e2e\/engine-restart\.test\.ts, .*needs root\)/m);
 });
 
-it("npm run destroy takes everything down, with no network at all", async () => {
+it("npm run destroy removes everything without network access", async () => {
   world.setFaults({ blockedNames: ["*"] });
   await world.root("rm", "-f", "/home/ada/.cache/ollama-stack/world.json");
   world.forget();

@@ -4,8 +4,8 @@ import { shareStack } from "../../test-support/cluster/stack/share-stack.ts";
 import { nextGatewayImage, nextOllamaImage } from "../../test-support/cluster/shared-cluster.ts";
 import type { StreamingClients } from "../../test-support/cluster/stack/streaming-clients.ts";
 
-// The life of a stack in a real cluster of two nodes, deployed with the rights of docs/kubernetes.md and no others. From
-// the change of its keys on, clients stream without a pause, and none of their requests fails.
+// The life cycle of a stack in a real cluster of two nodes, deployed with only the rights of docs/kubernetes.md. From the
+// change of its keys on, clients stream continuously, and none of their requests may fail.
 
 const other = "smollm2-again:135m";
 const clients = 20;
@@ -25,18 +25,18 @@ const nodesOf = (app: string) =>
     .map(({ spec }) => spec.nodeName)
     .toSorted();
 
-/** The config of models, all of which are one in their registry. */
+/** A `models` config in which all names refer to the same model in the registry. */
 function models(...names: readonly string[]): readonly object[] {
   const [first] = running().project.configured("models") as readonly object[];
   return names.map((name) => ({ ...first, name }));
 }
 
-/** What the gateway lists. */
-const listed = async () => (await running().get("/v1/models")).text();
+/** The gateway's model list. */
+const modelList = async () => (await running().get("/v1/models")).text();
 
 let load: StreamingClients | undefined;
 
-/** Updates the stack while clients stream. None of their requests may have failed until then, nor some more after it. */
+/** Updates the stack while clients stream. Expects no failed request until `furtherRequests` more have completed. */
 async function updateUnderLoad(
   change: Readonly<Record<string, unknown>>,
   furtherRequests = 5,
@@ -50,7 +50,7 @@ async function updateUnderLoad(
   expect(load.failures).toEqual([]);
 }
 
-it("comes up, with the model pulled in its pod, and responds to a chat", async () => {
+it("comes up with the model pulled in its pod and responds to a chat", async () => {
   await running().update();
   const { project, namespace } = running();
   const outputs = JSON.parse(await project.pulumi("stack", "output", "--json")) as Record<string, unknown>;
@@ -64,7 +64,7 @@ it("comes up, with the model pulled in its pod, and responds to a chat", async (
   expect(await running().chat()).not.toBe("");
 });
 
-it("lets nobody in without a key, and gives its pods no token of the cluster", async () => {
+it("rejects clients without a key and mounts no service account token in its pods", async () => {
   const { cluster, namespace, gatewayUrl } = running();
   expect((await fetch(`${gatewayUrl}/v1/models`)).status).toBe(401);
   const token = "/var/run/secrets/kubernetes.io";
@@ -75,11 +75,11 @@ it("lets nobody in without a key, and gives its pods no token of the cluster", a
   }
 });
 
-it("has nothing to change when nothing has changed", async () => {
+it("previews no changes when nothing has changed", async () => {
   await running().project.pulumi("preview", "--refresh", "--expect-no-changes");
 });
 
-it("grows to a pod on each node, which has the model too, whatever somebody scaled by hand, and the gateway uses it without a new pod", async () => {
+it("scales to a pod on each node despite manual scaling, and the gateway uses it without a restart", async () => {
   const { project } = running();
   const before = running().uids("gateway");
   running().kubectl("scale", "statefulset/ollama", "--replicas=3");
@@ -90,22 +90,22 @@ it("grows to a pod on each node, which has the model too, whatever somebody scal
   expect(running().uids("gateway")).toEqual(before);
 });
 
-it("takes changed keys while clients stream, without a new pod, and has them when the update ends", async () => {
+it("applies changed keys before the update ends while clients stream, without new pods", async () => {
   const before = [...running().uids("gateway"), ...running().uids("ollama")];
   await updateUnderLoad({ gatewayApiKeys: [running().ada.line, bob.line] });
   expect((await running().get("/v1/models", bob)).status).toBe(200);
   expect([...running().uids("gateway"), ...running().uids("ollama")]).toEqual(before);
 });
 
-it("pulls a model that is added in every pod and replaces the gateway while clients stream, and no request fails", async () => {
+it("pulls an added model in every pod and replaces the gateway while clients stream, without failed requests", async () => {
   const [gateways, servers] = [running().uids("gateway"), running().uids("ollama")];
   await updateUnderLoad({ models: models(model, other), gatewayLogLevel: "debug" });
   expect(running().uids("gateway")).not.toEqual(gateways);
   expect(running().uids("ollama")).toEqual(servers);
-  await expect.poll(listed).toContain(other);
+  await expect.poll(modelList).toContain(other);
 });
 
-it("rolls the images of the gateway and of Ollama while clients stream, and no request fails", async () => {
+it("rolls out new images of the gateway and Ollama while clients stream, without failed requests", async () => {
   const [gateways, before] = [running().uids("gateway"), running().uids("ollama")];
   await updateUnderLoad({ gatewayImage: nextGatewayImage, ollamaImage: nextOllamaImage });
   expect(running().uids("gateway")).not.toEqual(gateways);
@@ -114,16 +114,16 @@ it("rolls the images of the gateway and of Ollama while clients stream, and no r
   expect(after.filter((uid) => before.includes(uid))).toEqual([]);
 });
 
-it("shrinks again and deletes a model that is removed while clients stream, and no request fails", async () => {
+it("scales down and deletes a removed model while clients stream, without failed requests", async () => {
   const [kept] = running().uids("ollama");
-  // Each client has one request in the queue at most: those of before are through then.
+  // Each client queues one request at most, so all earlier requests have completed by then.
   await updateUnderLoad({ ollamaReplicas: 1, models: models(model) }, clients);
   await load?.abort();
   await expect.poll(() => running().uids("ollama")).toEqual([kept]);
-  await expect.poll(listed).not.toContain(other);
+  await expect.poll(modelList).not.toContain(other);
 });
 
-it("is destroyed with everything that it had", async () => {
+it("removes its namespace on destroy", async () => {
   const { cluster, project, namespace } = running();
   await project.pulumi("destroy", "--yes", "--skip-preview");
   expect(cluster.kubectl(["get", "namespaces", "--output=name"])).not.toContain(namespace);
