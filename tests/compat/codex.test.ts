@@ -87,11 +87,15 @@ test("calls a custom tool from the input with text", { timeout: 3 * MINUTE }, as
   });
 });
 
-test("Codex treats a failed response as a failure and shows the reason", { timeout: 3 * MINUTE }, async () => {
-  const { fake, run } = await start();
-  fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
-  const { output, errors, exitCode } = await run("--skip-git-repo-check", "Hi");
-  expect(exitCode).not.toBe(0);
-  expect(output).toBe("");
-  expect(errors).toContain("runner died");
-});
+test(
+  "Codex treats a failed response as a failure and shows the reason",
+  { timeout: 3 * MINUTE },
+  async () => {
+    const { fake, run } = await start();
+    fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
+    const { output, errors, exitCode } = await run("--skip-git-repo-check", "Hi");
+    expect(exitCode).not.toBe(0);
+    expect(output).toBe("");
+    expect(errors).toContain("runner died");
+  },
+);

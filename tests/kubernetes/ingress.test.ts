@@ -52,7 +52,11 @@ function post(path: string, body: object | string): Promise<Response> {
 }
 
 const chat = (parameters: object) =>
-  post("/v1/chat/completions", { model, messages: [{ role: "user", content: "Count to ten." }], ...parameters });
+  post("/v1/chat/completions", {
+    model,
+    messages: [{ role: "user", content: "Count to ten." }],
+    ...parameters,
+  });
 
 describe.each([
   ["an Ingress", { ingressClass: traefikClass, gatewayClass: undefined }, "ingress"],
