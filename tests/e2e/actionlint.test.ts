@@ -3,8 +3,8 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { findGo } from "../../toolchain/go.ts";
 
-// Here and not among the unit tests because it takes Go, and its modules from the proxy.
-test("actionlint finds nothing in the workflows", async () => {
+// An end-to-end test because it needs Go and modules from its proxy.
+test("actionlint reports no problems in the workflows", async () => {
   const { command, env } = await findGo();
   const actionlint = ["run", "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"];
   const { stdout } = await promisify(execFile)(command, actionlint, { env: { ...process.env, ...env } });

@@ -6,24 +6,24 @@ import { docker, inspect } from "../../test-support/stack/by-hand.ts";
 import { FakePulumiCloud } from "../../test-support/fakes/fake-pulumi-cloud.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
-// A stack that another login does not know, whose state is lost, and which is renamed then: its models are not pulled
-// again.
+// Deploys a stack, then updates it from another login, without its state and under another name. Its models must never
+// be pulled again.
 const project = new Project({ stack: "adopted", ollamaPort: 18618, gatewayPort: 18610 });
 const volume = "ollama-stack-adopted-ollama-models";
 
-const script = (name: string, stack: string, ...args: string[]) => scriptIn({}, name, stack, ...args);
+const runScript = (name: string, stack: string, ...args: string[]) => runScriptWith({}, name, stack, ...args);
 
-const scriptIn = (environment: NodeJS.ProcessEnv, name: string, stack: string, ...args: string[]) =>
+const runScriptWith = (environment: NodeJS.ProcessEnv, name: string, stack: string, ...args: string[]) =>
   project.run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", stack, ...args], {
     PULUMI_STACK: stack,
     ...environment,
   }).done;
 
-const ofAnotherState =
+const otherStateError =
   /The engine has ollama-stack-adopted-ollama, ollama-stack-adopted-gateway, which this stack's state does not contain: they belong to another state \(of another login .*npm run adopt -- --stack adopted/;
 
-/** When Ollama wrote the manifest of the only model: a pull writes it again. */
-async function modelWrittenAt(): Promise<string> {
+/** When the manifest of the only model was written. A pull rewrites it. */
+async function modelModifiedAt(): Promise<string> {
   const response = await fetch("http://127.0.0.1:18618/api/tags");
   const { models } = (await response.json()) as { models: { modified_at: string }[] };
   expect(models).toHaveLength(1);
@@ -32,7 +32,7 @@ async function modelWrittenAt(): Promise<string> {
 
 let installedAt: string;
 
-/** Selects a builder of buildx, as `docker buildx use` does, which has none of the engine's images. */
+/** Selects a buildx builder that has none of the engine's images, as `docker buildx use` does. */
 function selectOtherBuilder(): void {
   const folder = join(project.folder, ".docker", "buildx");
   mkdirSync(join(folder, "instances"), { recursive: true });
@@ -45,21 +45,21 @@ function selectOtherBuilder(): void {
 
 beforeAll(async () => {
   selectOtherBuilder();
-  const { code, output } = await script("up", "adopted");
+  const { code, output } = await runScript("up", "adopted");
   expect(code, output).toBe(0);
-  installedAt = await modelWrittenAt();
+  installedAt = await modelModifiedAt();
 });
 afterAll(async () => {
   await project.dispose();
   for (const stack of ["adopted", "taken-over"]) expect(leftovers(stack)).toEqual(nothingLeft);
 });
 
-it("the gateway's image is built by the engine, whatever builder somebody selected", () => {
+it("the engine builds the gateway's image, whichever builder is selected", () => {
   const images = docker("image", "ls", "--format", "{{.Repository}}", "ollama-stack-adopted-gateway");
   expect(images).toBe("ollama-stack-adopted-gateway");
 });
 
-it("every object has labels that say what it belongs to", () => {
+it("each object has labels for its project, stack, component and version", () => {
   for (const kind of ["container", "network", "volume"]) {
     const format = kind === "container" ? "{{.Names}}" : "{{.Name}}";
     const filter = "label=ollama-stack.stack=adopted";
@@ -72,9 +72,9 @@ it("every object has labels that say what it belongs to", () => {
   });
 });
 
-describe("another login hid the stack, and a second one was made beside it: an update is refused", () => {
-  /** The environment of somebody who has logged in otherwise. */
-  const loggedIn = (name: string, variables: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
+describe("rejects an update that would create the stack again under another login", () => {
+  /** The environment of a user with another login. */
+  const otherLogin = (name: string, variables: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
     const folder = join(project.folder, name);
     mkdirSync(folder);
     return { PULUMI_BACKEND_URL: undefined, PULUMI_CREDENTIALS_PATH: folder, ...variables };
@@ -84,73 +84,73 @@ describe("another login hid the stack, and a second one was made beside it: an u
       docker(kind, "ls", "--quiet", "--filter", "label=ollama-stack.stack=adopted"),
     );
 
-  it("after pulumi login to another backend, which status says, too", async () => {
+  it("after pulumi login to another backend, which status also reports", async () => {
     const before = objects();
-    const environment = loggedIn(".other-login");
+    const environment = otherLogin(".other-login");
     const backend = pathToFileURL(join(project.folder, ".other-login")).href;
     expect((await project.run("pulumi", ["login", backend], environment).done).code).toBe(0);
-    const status = await scriptIn(environment, "status", "adopted");
+    const status = await runScriptWith(environment, "status", "adopted");
     expect(status.code).not.toBe(0);
     expect(status.output).toContain("use the login or PULUMI_BACKEND_URL that it was deployed with");
-    const refused = await scriptIn(environment, "up", "adopted");
-    expect(refused.code).toBe(1);
-    expect(refused.output).toMatch(ofAnotherState);
+    const rejected = await runScriptWith(environment, "up", "adopted");
+    expect(rejected.code).toBe(1);
+    expect(rejected.output).toMatch(otherStateError);
     expect(objects()).toEqual(before);
   });
 
-  it("with PULUMI_ACCESS_TOKEN, which leads to Pulumi Cloud", async () => {
+  it("with PULUMI_ACCESS_TOKEN, which selects Pulumi Cloud", async () => {
     const before = objects();
     const cloud = await FakePulumiCloud.start();
     onTestFinished(() => {
       cloud.stop();
     });
-    const environment = loggedIn(".token", { PULUMI_API: cloud.url, PULUMI_ACCESS_TOKEN: "pul-token" });
-    const refused = await scriptIn(environment, "up", "adopted");
-    expect(refused.code).toBe(1);
-    expect(refused.output).toMatch(ofAnotherState);
+    const environment = otherLogin(".token", { PULUMI_API: cloud.url, PULUMI_ACCESS_TOKEN: "pul-token" });
+    const rejected = await runScriptWith(environment, "up", "adopted");
+    expect(rejected.code).toBe(1);
+    expect(rejected.output).toMatch(otherStateError);
     expect([[...cloud.stacks], cloud.unknown]).toEqual([["ada/ollama-stack/adopted"], []]);
     expect(objects()).toEqual(before);
   });
 });
 
-it("a stack whose state was lost is refused by an update, taken over, and pulls nothing", async () => {
+it("adopts a stack without its state, which an update rejects, and pulls nothing", async () => {
   rmSync(join(project.stateFolder, ".pulumi"), { recursive: true });
-  const refused = await script("up", "adopted");
-  expect(refused.code).toBe(1);
-  expect(refused.output).toMatch(ofAnotherState);
-  expect(await modelWrittenAt()).toBe(installedAt);
-  const adopted = await script("adopt", "adopted", "--yes");
+  const rejected = await runScript("up", "adopted");
+  expect(rejected.code).toBe(1);
+  expect(rejected.output).toMatch(otherStateError);
+  expect(await modelModifiedAt()).toBe(installedAt);
+  const adopted = await runScript("adopt", "adopted", "--yes");
   expect(adopted.code, adopted.output).toBe(0);
   expect(adopted.output).toContain(`kept: the volumes ${volume}`);
-  const up = await script("up", "adopted");
+  const up = await runScript("up", "adopted");
   expect(up.code, up.output).toBe(0);
-  expect(await modelWrittenAt()).toBe(installedAt);
-  expect((await script("adopt", "adopted")).output).toContain("Nothing to adopt");
+  expect(await modelModifiedAt()).toBe(installedAt);
+  expect((await runScript("adopt", "adopted")).output).toContain("Nothing to adopt");
 });
 
-it("a stack that was renamed is refused by a preview, keeps its volume, and pulls nothing", async () => {
+it("adopts a renamed stack, which a preview rejects, keeps its volume and pulls nothing", async () => {
   await project.pulumi("stack", "rename", "taken-over", "--stack", "adopted");
   project.env["PULUMI_STACK"] = "taken-over";
-  const preview = await script("preview", "taken-over");
+  const preview = await runScript("preview", "taken-over");
   expect(preview.code).toBe(1);
   expect(preview.output).toMatch(
     /The stack was renamed to taken-over, but .* its model volume ollama-stack-adopted-ollama-models .*npm run adopt -- --stack taken-over/,
   );
-  const adopted = await script("adopt", "taken-over", "--yes");
+  const adopted = await runScript("adopt", "taken-over", "--yes");
   expect(adopted.code, adopted.output).toBe(0);
-  const up = await script("up", "taken-over");
+  const up = await runScript("up", "taken-over");
   expect(up.code, up.output).toBe(0);
-  expect(await modelWrittenAt()).toBe(installedAt);
+  expect(await modelModifiedAt()).toBe(installedAt);
   expect(docker("volume", "ls", "--quiet", "--filter", `name=${volume}`)).toBe(volume);
 });
 
-it("a stack whose name Docker does not take is refused by an update, and can be destroyed", async () => {
+it("destroys a stack whose name Docker does not accept, which an update rejects", async () => {
   await project.pulumi("stack", "rename", "BugsUp", "--stack", "taken-over");
   project.env["PULUMI_STACK"] = "BugsUp";
-  const refused = await script("up", "BugsUp");
-  expect(refused.code).toBe(1);
-  expect(refused.output).toContain("The stack is called BugsUp, which Docker does not accept");
-  const destroyed = await script("destroy", "BugsUp", "--yes");
+  const rejected = await runScript("up", "BugsUp");
+  expect(rejected.code).toBe(1);
+  expect(rejected.output).toContain("The stack is called BugsUp, which Docker does not accept");
+  const destroyed = await runScript("destroy", "BugsUp", "--yes");
   expect(destroyed.code, destroyed.output).toBe(0);
   expect(leftovers("taken-over")).toEqual(nothingLeft);
   expect(docker("volume", "rm", volume)).toBe(volume);

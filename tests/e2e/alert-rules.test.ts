@@ -8,16 +8,16 @@ import {
 } from "../../test-support/monitoring/alert-cases.ts";
 import { promtool } from "../../test-support/monitoring/promtool.ts";
 
-// The arithmetic of the rules, computed by Prometheus' own tool from series that are made up.
+// Evaluates the rules on synthetic series with Prometheus' own promtool.
 
 const chat = 'route="/v1/chat/completions",method="POST"';
 const firstToken = "gen_ai_server_time_to_first_token_seconds";
-/** Five minutes of one value, five of another, and the first again. */
+/** One value for five minutes, another one for five minutes, then the first again. */
 const forFiveMinutes = (usual: string, then: string) => `${usual}x19 ${then}x19 ${usual}x40`;
 
 test.each<[string, AlertCase]>([
   [
-    "SharedStateAway fires when a gateway has not reached it for two minutes, and not before",
+    "SharedStateAway fires when a gateway has not reached the shared state for two minutes, and not before",
     {
       series: {
         'gateway_shared_state_up{job="gateway",instance="gateway:8000"}': forFiveMinutes("1", "0"),
@@ -27,7 +27,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "GatewayDown fires when a gateway has been silent for two minutes, and not before",
+    "GatewayDown fires when a gateway has been unreachable for two minutes, and not before",
     {
       series: {
         'up{job="gateway",instance="gateway:8000"}': forFiveMinutes("1", "0"),
@@ -37,7 +37,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "NoGatewayActive fires when all gateways stand by for two minutes, not when another one has become active",
+    "NoGatewayActive fires when all gateways are on standby for two minutes, not when another one takes over",
     {
       series: {
         'gateway_active{job="gateway",instance="a"}': "1x19 0x80",
@@ -47,7 +47,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "BackendDown fires when no gateway reaches a server, not when one of them does not",
+    "BackendDown fires when no gateway reaches a server, not when only one gateway does not",
     {
       series: {
         'gateway_backend_up{instance="a",backend="ollama:11434"}': forFiveMinutes("1", "0"),
@@ -59,7 +59,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "ErrorRatioHigh fires when one request in six fails, and the budget of 30 days burns",
+    "ErrorRatioHigh and the alerts on the 30-day error budget fire when one request in six fails",
     {
       series: {
         [`http_requests_total{${chat},status="200"}`]: "0+10x200",
@@ -68,14 +68,14 @@ test.each<[string, AlertCase]>([
       firing: {
         "4m": [],
         "9m": ["AvailabilityBudgetBurningFast", "AvailabilityBudgetBurningSlowly", "ErrorRatioHigh"],
-        // Over half an hour and six hours it is still six times too much.
+        // Over half an hour and six hours, the ratio is still six times too high.
         "17m": ["AvailabilityBudgetBurningFast", "AvailabilityBudgetBurningSlowly"],
         "44m": ["AvailabilityBudgetBurningSlowly"],
       },
     },
   ],
   [
-    "streams that broke off are errors, probes and wrong requests are none",
+    "interrupted streams count as errors, probes and invalid requests do not",
     {
       series: {
         [`http_requests_total{${chat},status="200"}`]: "0+10x80",
@@ -100,7 +100,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "the budget burns slowly with two failures in a hundred",
+    "AvailabilityBudgetBurningSlowly fires when two requests in a hundred fail",
     {
       series: {
         [`http_requests_total{${chat},status="200"}`]: "0+98x300",
@@ -110,7 +110,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "FirstTokenSlow fires when more than a tenth waits longer than the objective",
+    "FirstTokenSlow fires when more than a tenth of the requests wait longer than the objective",
     {
       series: {
         [`${firstToken}_bucket{le="5.0"}`]: "0+10x19 200+5x19 305+10x60",
@@ -125,7 +125,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "FirstTokenSlow counts by the bound of the configured objective",
+    "FirstTokenSlow uses the bucket of the configured objective",
     {
       change: { objectiveFirstTokenSeconds: 2.5 },
       series: {
@@ -149,7 +149,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "QueueSaturated fires when requests are rejected for it",
+    "QueueSaturated fires when requests are rejected because the queue is full",
     {
       series: {
         'gateway_refusals_total{instance="a",reason="queue_full"}': "0x19 0+1x20 20x60",
@@ -179,7 +179,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "ModelOnCpu fires for each model that is not on GPUs where the config asks for them",
+    "ModelOnCpu fires for each model that is not on GPUs if the config requires them",
     {
       change: { hasGpus: true },
       series: { 'gateway_backend_model_gpu_ratio{backend="o",gen_ai_request_model="n"}': "0x80" },
@@ -187,7 +187,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "MemoryNearLimit fires above nine tenths of a gateway's limit",
+    "MemoryNearLimit fires when a gateway uses more than nine tenths of its limit",
     {
       series: {
         'stack_container_memory_bytes{instance="a"}': forFiveMinutes("500", "950"),
@@ -211,7 +211,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "ContainerRestarting fires after two restarts in a quarter of an hour, not after one",
+    "ContainerRestarting fires after two restarts in 15 minutes, not after one",
     {
       series: {
         'process_start_time_seconds{job="gateway",instance="a"}': "100x19 400x10 500x100",
@@ -221,7 +221,7 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "ContainerRestarting fires when an Ollama server was away twice",
+    "ContainerRestarting fires when an Ollama server was unreachable twice",
     {
       series: {
         'gateway_backend_up{instance="a",backend="o"}': "1x19 0x1 1x10 0x1 1x100",
@@ -231,18 +231,18 @@ test.each<[string, AlertCase]>([
     },
   ],
   [
-    "CertificateExpiring fires when a fifth of the certificate's life is left",
+    "CertificateExpiring fires when a fifth of the certificate's lifetime is left",
     {
       series: {
         gateway_certificate_not_before_seconds: "-2700x19 -2700x60",
-        // An hour long; renewed after ten minutes.
+        // Valid for an hour; renewed after ten minutes.
         gateway_certificate_not_after_seconds: "900x39 4500x40",
       },
       firing: { "2m": [], "9m": ["CertificateExpiring"], "11m": [] },
     },
   ],
   [
-    "DiskNearlyFull fires when a tenth is free",
+    "DiskNearlyFull fires when less than a tenth is free",
     {
       series: {
         gateway_disk_free_bytes: forFiveMinutes("200", "99"),

@@ -11,11 +11,11 @@ interface Healthcheck {
   readonly retries: number;
 }
 
-/** How `docker container inspect` shows each input of docker.Container that the components set. */
-const shownAs: Readonly<Record<string, (value: never) => object>> = {
+/** What `docker container inspect` reports for each input of docker.Container that the components set. */
+const inspectedAs: Readonly<Record<string, (value: never) => object>> = {
   name: (name: string) => ({ Name: `/${name}` }),
   image: (id: string) => ({ Image: id }),
-  command: (words: string[]) => ({ Config: { Cmd: words } }),
+  command: (args: string[]) => ({ Config: { Cmd: args } }),
   envs: (lines: string[]) => ({ Config: { Env: expect.arrayContaining(lines) as unknown } }),
   labels: (labels: { label: string; value: string }[]) => ({
     Config: { Labels: Object.fromEntries(labels.map(({ label, value }) => [label, value])) },
@@ -43,7 +43,7 @@ const shownAs: Readonly<Record<string, (value: never) => object>> = {
       ) as Record<string, unknown>,
     },
   }),
-  // The provider's own default; engines write "bridge" or "default".
+  // The provider's default; engines report "bridge" or "default".
   networkMode: (mode: string) =>
     host({ NetworkMode: expect.stringMatching(`^(default|${mode})$`) as unknown }),
   ports: (ports: { internal: number; external: number; ip: string; protocol?: string }[]) =>
@@ -86,8 +86,8 @@ const shownAs: Readonly<Record<string, (value: never) => object>> = {
   restart: (name: string) => host({ RestartPolicy: { Name: name } }),
 };
 
-/** They tell the provider how to go about it, and show nowhere. */
-const notShown = new Set([
+/** Inputs for the provider only, which the engine does not report. */
+const providerOnly = new Set([
   "__defaults",
   "attach",
   "containerReadRefreshTimeoutMilliseconds",
@@ -105,11 +105,11 @@ const notShown = new Set([
 export function expectApplied(inputs: Readonly<Record<string, unknown>>): void {
   const [inspected] = JSON.parse(docker("container", "inspect", String(inputs["name"]))) as object[];
   for (const [key, value] of Object.entries(inputs)) {
-    if (notShown.has(key)) continue;
-    const show = shownAs[key];
-    if (show === undefined)
-      expect.fail(`${key} is set on a container, and applied-inputs.ts does not know how it shows`);
-    expect(inspected, key).toMatchObject(show(value as never));
+    if (providerOnly.has(key)) continue;
+    const toInspected = inspectedAs[key];
+    if (toInspected === undefined)
+      expect.fail(`${key} is set on a container, but applied-inputs.ts does not map it`);
+    expect(inspected, key).toMatchObject(toInspected(value as never));
   }
 }
 
@@ -117,7 +117,7 @@ function host(values: object): object {
   return { HostConfig: values };
 }
 
-/** Engines write "ALL" or "CAP_ALL". */
+/** Engines report "ALL" or "CAP_ALL". */
 function capability(name: string): unknown {
   return expect.stringMatching(`^(CAP_)?${name.replace(/^CAP_/, "")}$`);
 }

@@ -3,10 +3,10 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { leftovers, nothingLeft } from "../../test-support/stack/project.ts";
 
-// One section, once: the way of all of them through stacks, watch, innocent clients and report. All sections take
-// minutes: npm run attack.
+// Runs one section once, with stacks, monitoring, innocent clients and report. All sections (npm run attack) take
+// minutes.
 
-test("web pages are kept out of stacks of their own, which are gone afterwards", async () => {
+test("the attack from web pages fails, and its stacks are removed afterwards", async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [
     "scripts/commands/attack.ts",
     ...["--minutes", "0", "--only", "5", "--seed", "1"],

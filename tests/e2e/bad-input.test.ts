@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../../test-support/stack/by-hand.ts";
 import { leftovers, Project } from "../../test-support/stack/project.ts";
 
-// What goes wrong is said in one clear line, and the next update finishes what is half done.
+// Failures are reported in one clear line, and the next update completes what a failed one started.
 const project = new Project({ stack: "broken", ollamaPort: 18208, gatewayPort: 18200 });
 
 beforeAll(async () => {
@@ -14,16 +14,16 @@ afterAll(async () => {
   expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
 });
 
-/** Runs a command that must fail, and returns the lines in which it says why. */
-async function failing(...args: string[]): Promise<string> {
+/** Runs a command, expects it to fail without a stack trace, and returns its output. */
+async function expectFailure(...args: string[]): Promise<string> {
   const { code, output } = await project.tryPulumi(...args);
   expect(code, output).not.toBe(0);
   expect(output).not.toMatch(/^\s+at .*\.ts:\d+/m);
   return output;
 }
 
-describe("preview refuses", () => {
-  // Previews change nothing: they are made side by side, each with a config of its own.
+describe("preview rejects", () => {
+  // Previews change nothing, so they run concurrently, each with its own config.
   it.concurrent.each([
     ["an unknown key", { gatewayprot: 8000 }, /gatewayprot is not a config key of this project; remove it/],
     [
@@ -38,21 +38,21 @@ describe("preview refuses", () => {
       /models\[0\]\.name is "a b", but must be a model name/,
     ],
     [
-      "GPUs of an engine that has none",
+      "GPUs on an engine without GPUs",
       { gpus: "0,1" },
       /gpus is 0,1, but the engine offers no GPU: .* nvidia-smi works on its host; install nvidia-container-toolkit/,
     ],
     [
-      "a memory limit that is no number",
+      "a memory limit that is not a number",
       { gatewayMemoryMiB: "lots" },
       /gatewayMemoryMiB' must be of type 'integer'|gatewayMemoryMiB is "lots"/,
     ],
   ])("%s", async (what, values, expected) => {
     const config = project.otherConfig(what.replaceAll(" ", "-"), values);
-    expect(await failing("preview", ...config)).toMatch(expected);
+    expect(await expectFailure("preview", ...config)).toMatch(expected);
   });
 
-  it("in words, where words are asked for", async () => {
+  it("invalid config with a readable message in npm run preview", async () => {
     project.configure({ gatewayPort: 99999 });
     const { code, output } = await project.run(process.execPath, ["scripts/commands/preview.ts"]).done;
     project.configure({ gatewayPort: 18200 });
@@ -71,8 +71,8 @@ describe("preview refuses", () => {
       await new Promise((resolve) => server.close(resolve));
     });
 
-    it("that another program uses, and says how to choose another", async () => {
-      expect(await failing("preview")).toMatch(
+    it("that another program uses, and suggests choosing another", async () => {
+      expect(await expectFailure("preview")).toMatch(
         /Port 18200 is in use by another program on this host\. Stop that, or choose another: pulumi config set gatewayPort PORT/,
       );
     });
@@ -101,11 +101,14 @@ describe("preview refuses", () => {
   });
 });
 
-describe("an update that fails is finished by the next", () => {
-  const none = "nowhere.test/none:1";
-  /** Has npm run up fail with an image that there is not, and puts the config back. */
-  async function upWithout(key: string, more: Readonly<Record<string, unknown>> = {}): Promise<void> {
-    const broken = { [key]: none, ...more };
+describe("an update succeeds after one that failed because of", () => {
+  const missingImage = "nowhere.test/none:1";
+  /** Runs npm run up with a missing image, expects it to fail, and restores the config. */
+  async function upWithMissingImage(
+    key: string,
+    more: Readonly<Record<string, unknown>> = {},
+  ): Promise<void> {
+    const broken = { [key]: missingImage, ...more };
     const before = Object.fromEntries(Object.keys(broken).map((each) => [each, project.configured(each)]));
     project.configure(broken);
     const { code, output } = await project.run(process.execPath, ["scripts/commands/up.ts"]).done;
@@ -113,35 +116,35 @@ describe("an update that fails is finished by the next", () => {
     expect(code, output).not.toBe(0);
     expect(output).toMatch(
       new RegExp(
-        `^error: ${key} is "${none}", which the engine lacks and cannot pull: .*nowhere\\.test.*\\. Check .*pulumi config set ${key} IMAGE$`,
+        `^error: ${key} is "${missingImage}", which the engine lacks and cannot pull: .*nowhere\\.test.*\\. Check .*pulumi config set ${key} IMAGE$`,
         "m",
       ),
     );
   }
 
-  it("a first one, for want of an image", async () => {
-    await upWithout("ollamaImage");
-    await upWithout("edgeImage", { edge: "http" });
+  it("a missing image in a first update", async () => {
+    await upWithMissingImage("ollamaImage");
+    await upWithMissingImage("edgeImage", { edge: "http" });
     await project.pulumi("up", "--yes", "--skip-preview");
     await project.pulumi("preview", "--expect-no-changes");
   });
 
-  it("one of a stack that runs, which goes on as it was", async () => {
-    const made = docker("container", "ls", "--quiet", "--filter", "name=^/ollama-stack-broken-");
-    await upWithout("ollamaImage");
-    await upWithout("gatewayBaseImage");
-    await upWithout("edgeImage", { edge: "http" });
+  it("a missing image in an update of a running stack, which keeps running", async () => {
+    const ids = docker("container", "ls", "--quiet", "--filter", "name=^/ollama-stack-broken-");
+    await upWithMissingImage("ollamaImage");
+    await upWithMissingImage("gatewayBaseImage");
+    await upWithMissingImage("edgeImage", { edge: "http" });
     expect((await fetch("http://127.0.0.1:18200/ready")).status).toBe(200);
     await project.pulumi("up", "--yes", "--skip-preview");
     await project.pulumi("preview", "--expect-no-changes");
-    expect(docker("container", "ls", "--quiet", "--filter", "name=^/ollama-stack-broken-")).toBe(made);
+    expect(docker("container", "ls", "--quiet", "--filter", "name=^/ollama-stack-broken-")).toBe(ids);
   });
 
   it("a model that the registry does not have", async () => {
     const models = project.configured("models") as { name: string; source?: string }[];
     const missing = (models[0]?.source ?? "smollm2:135m").replace(/[^/]+$/, "no-such-model:1b");
     project.configure({ models: [{ ...models[0], name: "no-such-model:1b", source: missing }] });
-    const text = await failing("up", "--yes", "--skip-preview");
+    const text = await expectFailure("up", "--yes", "--skip-preview");
     expect(text).toMatch(
       /Model no-such-model:1b: the registry does not have the model .*Check its name and tag/,
     );
@@ -150,12 +153,12 @@ describe("an update that fails is finished by the next", () => {
     expect((await fetch("http://127.0.0.1:18200/ready")).status).toBe(200);
   });
 
-  it("a gateway that crashes, with the last lines of its log", async () => {
+  it("a gateway that crashes, whose last log lines are printed", async () => {
     const undo = project.edit(
       "gateway/src/server.ts",
       (text) => `${text}\nthrow new Error("planted crash");\n`,
     );
-    const text = await failing("up", "--yes", "--skip-preview");
+    const text = await expectFailure("up", "--yes", "--skip-preview");
     expect(text).toMatch(/Container ollama-stack-broken-gateway (crashed|exited)/);
     expect(text).toMatch(/Its last log lines:\n(.*\n)*.*planted crash/);
     undo();
@@ -164,13 +167,13 @@ describe("an update that fails is finished by the next", () => {
     await project.pulumi("preview", "--expect-no-changes");
   });
 
-  it("a gateway that is killed for lack of memory, by a higher limit", async () => {
+  it("a gateway that is killed for lack of memory, with a higher limit", async () => {
     const undo = project.edit(
       "gateway/src/server.ts",
       (text) => `${text}\nprocess.title = String(Buffer.alloc(200 * 1024 * 1024, 1).length);\n`,
     );
     project.configure({ gatewayMemoryMiB: 128 });
-    const text = await failing("up", "--yes", "--skip-preview");
+    const text = await expectFailure("up", "--yes", "--skip-preview");
     expect(text).toMatch(
       /Container ollama-stack-broken-gateway was killed because it needs more memory than 128 MiB; raise its limit: ollamaMemoryMiB, gatewayMemoryMiB or edgeMemoryMiB/,
     );
@@ -182,12 +185,12 @@ describe("an update that fails is finished by the next", () => {
     project.configure({ gatewayMemoryMiB: undefined });
   });
 
-  it("a gateway that never becomes ready, with what it answers", async () => {
+  it("a gateway that never becomes ready, whose response is printed", async () => {
     const undo = project.edit("components/resources/gateway.ts", (text) =>
       text.replace("LLM_SERVICE_PORT: String(first.port)", 'LLM_SERVICE_PORT: "1"'),
     );
     project.configure({ readyTimeoutSeconds: 5 });
-    const text = await failing("up", "--yes", "--skip-preview");
+    const text = await expectFailure("up", "--yes", "--skip-preview");
     expect(text).toMatch(
       /ollama-stack-broken-gateway is not ready after 5 s \(readyTimeoutSeconds\): .* responded with 503/,
     );

@@ -2,12 +2,12 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
-// Here because it builds a Go program and wants both cores.
+// An end-to-end test because it builds a Go program and needs both cores.
 
 const bench = async (...args: string[]) =>
   (await promisify(execFile)(process.execPath, ["scripts/commands/bench.ts", ...args])).stdout;
 
-test("the benchmark still runs: every answer that the gateway gives to its load is right", async () => {
+test("the benchmark runs, and every response of the gateway to its load is correct", async () => {
   const stdout = await bench("--quick", "--seconds", "0.2");
   expect(stdout).toContain("Every answer had status 200, the text expected and its proper end.");
   for (const measure of [
@@ -20,7 +20,7 @@ test("the benchmark still runs: every answer that the gateway gives to its load 
   }
 });
 
-test("the comparison with an earlier commit still runs, and has a ratio for every measure", async () => {
+test("the comparison with an earlier commit runs, and has a ratio for every measure", async () => {
   const stdout = await bench("regression", "--quick", "--before", "HEAD");
   const rows = stdout.split("\n").filter((line) => /^\| .*\((µs|ms|MiB)\) \|/.test(line));
   expect(rows).toHaveLength(9);

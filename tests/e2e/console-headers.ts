@@ -11,7 +11,7 @@ const NAMES = [
   "cache-control",
 ];
 
-/** The headers that protect the console, as a gateway's container sends them. */
+/** The console's security headers, as sent by a gateway's container. */
 export async function consoleHeaders(container: string): Promise<Record<string, string>> {
   const script = `
     const { headers } = await fetch("http://127.0.0.1:" + process.env.PORT + "/console/");

@@ -26,7 +26,7 @@ const secondServer = "ollama-stack-console-ollama-2";
 const gatewayContainer = "ollama-stack-console-gateway";
 const QUEUE_LIMIT = 4;
 const SLOTS = 2;
-const QUESTION = "Write a JavaScript function that adds two numbers.";
+const PROMPT = "Write a JavaScript function that adds two numbers.";
 
 let browser: ConsoleBrowser;
 let model = "";
@@ -36,7 +36,7 @@ beforeAll(async () => {
     ollamaReplicas: 2,
     ollamaParallel: 1,
     ollamaContextLength: 1024,
-    // Two servers whose every thread waits for a core that the other one's has are many times slower than one.
+    // Two servers whose threads compete for the same cores are many times slower than one server.
     models: (project.configured("models") as object[]).map((each) => ({
       ...each,
       parameters: { num_thread: 1 },
@@ -58,7 +58,7 @@ afterAll(async () => {
 });
 
 describe("the console of a stack", () => {
-  it("signs in with a key, which stays in the tab, and says why it does not take another one", async () => {
+  it("signs in with a key, which stays in the tab, and shows why it rejects another key", async () => {
     const page = await browser.open();
     expect(page.url()).toBe(`${root}/console/`);
     await enterKey(page, "sk-wrong");
@@ -77,45 +77,45 @@ describe("the console of a stack", () => {
     await page.context().close();
   });
 
-  it("chats with the model, measures it, and remembers the chat", async () => {
+  it("chats with the model, shows statistics, and keeps the chat across a reload", async () => {
     const page = await browser.signIn(bob.key);
     await page.getByRole("option", { name: model }).first().waitFor({ state: "attached" });
-    // This model does not see.
+    // This model has no vision.
     expect(await page.getByRole("button", { name: "Add images" }).count()).toBe(0);
     await page.getByRole("button", { name: "Settings", exact: true }).click();
     await page.getByLabel("Temperature").fill("0");
     await page.getByLabel("Maximum tokens").fill("150");
     await page.keyboard.press("Escape");
-    await chat(page, QUESTION);
+    await chat(page, PROMPT);
     const stats = page.getByRole("list", { name: "Statistics of the response" });
     await stats.getByText(/^[\d.,]+ tokens\/s$/).waitFor();
     await stats.getByText(/^first token [\d.]+ (ms|s)$/).waitFor();
     await takePicture(page, "chat-desktop-light");
     await page.getByRole("button", { name: "Code", exact: true }).click();
     const code = page.getByRole("region", { name: "Code in curl" });
-    expect(await code.textContent()).toContain(QUESTION);
+    expect(await code.textContent()).toContain(PROMPT);
     await page.keyboard.press("Escape");
 
     await page.reload();
     await stats.waitFor();
-    expect(await page.getByText(QUESTION).count()).toBe(1);
+    expect(await page.getByText(PROMPT).count()).toBe(1);
     await page.context().close();
   });
 
-  it("shows an overloaded queue to an admin, who cancels a request that waits", async () => {
+  it("shows an overloaded queue to an admin, who cancels a queued request", async () => {
     const page = await browser.signIn(ada.key);
     await show(page, "Overview");
     const overload = { root, model, key: bob.key, clients: SLOTS + QUEUE_LIMIT + 1 };
     const ended = await overloaded(overload, async () => {
       await page.getByText(`${String(QUEUE_LIMIT)} of ${String(QUEUE_LIMIT)}`).waitFor();
       await takePicture(page, "overloaded-desktop-light");
-      // The last one waits longest: the first may have its slot before it is cancelled.
+      // The last one waits longest; the first may get its slot before it is cancelled.
       const waiting = page.getByRole("row").filter({ hasText: "queued" }).last();
       await waiting.getByRole("button", { name: /^Cancel/ }).click();
       await show(page, "Requests");
       await page.getByRole("row").filter({ hasText: "cancelled" }).first().waitFor();
       await page.getByLabel("Status").selectOption("queue_full");
-      // Until the filter has taken effect, other requests are there, too.
+      // Other requests are listed, too, until the filter takes effect.
       const rejected = page.getByRole("row").filter({ hasText: "queue_full" }).first();
       await rejected.getByRole("button", { name: /^Details/ }).click();
       await page.getByText(/^queue_full: /).waitFor();
@@ -125,7 +125,7 @@ describe("the console of a stack", () => {
     await page.context().close();
   });
 
-  it("shows a key without the admin flag what is its own", async () => {
+  it("shows a key without the admin flag only its own data", async () => {
     const page = await browser.signIn(bob.key);
     await show(page, "Requests");
     await page.getByRole("row").filter({ hasText: "bob" }).first().waitFor();
@@ -140,7 +140,7 @@ describe("the console of a stack", () => {
     await page.context().close();
   });
 
-  it("shows within five seconds that a server has died, and that it is back", async () => {
+  it("shows within five seconds that a server has died, and shows when it is back", async () => {
     const page = await browser.signIn(ada.key);
     await show(page, "Overview");
     await page.getByText("2 of 2", { exact: true }).first().waitFor();
@@ -155,11 +155,11 @@ describe("the console of a stack", () => {
 
   // Colours differ by theme, the rest by size.
   it.each([
-    { theme: "light", shown: ["desktop", "tablet", "phone"] },
-    { theme: "dark", shown: ["desktop"] },
-  ] as const)("has nothing that axe-core finds when it is $theme, on $shown", async ({ theme, shown }) => {
-    const found: string[] = [];
-    for (const size of shown) {
+    { theme: "light", sizes: ["desktop", "tablet", "phone"] },
+    { theme: "dark", sizes: ["desktop"] },
+  ] as const)("passes axe-core in the $theme theme on $sizes", async ({ theme, sizes }) => {
+    const problems: string[] = [];
+    for (const size of sizes) {
       const page = await browser.signIn(ada.key, { size, theme });
       for (const name of ["Try it", "Overview", "Requests", "Keys", "Health"]) {
         await show(page, name);
@@ -171,25 +171,25 @@ describe("the console of a stack", () => {
             .getByRole("button", { name: /^Details/ })
             .first()
             .click();
-        found.push(...(await accessibilityProblems(page)).map((each) => `${name}, ${size}: ${each}`));
+        problems.push(...(await accessibilityProblems(page)).map((each) => `${name}, ${size}: ${each}`));
         const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-        if (Number(overflow) > 0) found.push(`${name}, ${size}: wider than the window`);
+        if (Number(overflow) > 0) problems.push(`${name}, ${size}: wider than the window`);
         await takePicture(page, `${name.toLowerCase().replace(" ", "-")}-${size}-${theme}`);
       }
       await show(page, "Try it");
       for (const name of ["Settings", "Code", "History"]) {
         await page.getByRole("button", { name, exact: true }).click();
         await page.getByRole("dialog").waitFor();
-        found.push(...(await accessibilityProblems(page)).map((each) => `${name}, ${size}: ${each}`));
+        problems.push(...(await accessibilityProblems(page)).map((each) => `${name}, ${size}: ${each}`));
         await page.keyboard.press("Escape");
         await page.getByRole("dialog").waitFor({ state: "detached" });
       }
       await page.context().close();
     }
-    expect(found).toEqual([]);
+    expect(problems).toEqual([]);
   });
 
-  it("says that its gateway is away, and is live again when the gateway is back", async () => {
+  it("shows that its gateway is unreachable, and is live again when the gateway is back", async () => {
     const page = await browser.signIn(ada.key);
     await show(page, "Overview");
     await page.getByText("live", { exact: true }).waitFor();
@@ -202,7 +202,7 @@ describe("the console of a stack", () => {
   });
 });
 
-// What the small model of a stack cannot do, a fake one does, for a gateway in this process.
+// For what a stack's small model cannot do: a gateway in this process, with a fake Ollama.
 describe("the console of a gateway", () => {
   const folder = mkdtempSync(join(tmpdir(), "ollama-stack-console-"));
   beforeAll(() => {
@@ -212,13 +212,13 @@ describe("the console of a gateway", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("shows a picture to a model that sees, and keeps what the model thinks folded", async () => {
+  it("sends a picture to a model with vision, and keeps the thinking collapsed", async () => {
     const fake = await startFake();
     fake.capabilities = ["completion", "vision", "thinking"];
-    const { promise: thinksEnough, resolve: endThinking } = Promise.withResolvers<undefined>();
+    const { promise: thinkingEnded, resolve: endThinking } = Promise.withResolvers<undefined>();
     fake.respondWith(
       thought("Something is drawn here."),
-      { until: thinksEnough },
+      { until: thinkingEnded },
       token("It is a logo."),
       last({ eval_count: 9 }),
     );
@@ -242,7 +242,7 @@ describe("the console of a gateway", () => {
     expect(await accessibilityProblems(page)).toEqual([]);
     await takePicture(page, "picture-and-thinking-desktop-light");
     const { body } = await fake.conversation();
-    // A JPEG, whatever the file was.
+    // A JPEG, whatever the format of the file.
     expect(body.messages).toEqual([
       { role: "user", content: "What is this?", images: [expect.stringMatching(/^\/9j\//)] },
     ]);
@@ -253,7 +253,7 @@ describe("the console of a gateway", () => {
     await page.context().close();
   });
 
-  it("stops a response, and the model with it", async () => {
+  it("stops a response and the model", async () => {
     const fake = await startFake();
     fake.respondWith(token("One, two, three"), "hang");
     const gateway = await startGateway(fake, { CONSOLE_FOLDER: folder });
@@ -269,7 +269,7 @@ describe("the console of a gateway", () => {
     await page.context().close();
   });
 
-  it("is a chat and nothing else where the admin API is off", async () => {
+  it("has only the chat if the admin API is off", async () => {
     const fake = await startFake();
     const environment = { CONSOLE_FOLDER: folder, ADMIN_API: "off", API_KEYS: ada.line };
     const gateway = await startGateway(fake, environment);
@@ -285,7 +285,7 @@ describe("the console of a gateway", () => {
     await page.context().close();
   });
 
-  it("has sent no request to another host, broken no policy, and thrown no error", () => {
+  it("sends no request to another host, violates no policy and throws no error", () => {
     expect(browser.problems).toEqual([]);
   });
 });

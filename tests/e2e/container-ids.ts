@@ -1,6 +1,6 @@
 import { docker } from "../../engine/docker-cli.ts";
 
-/** Which container has which name at the moment. */
+/** Current container IDs by name. */
 type Ids = ReadonlyMap<string, string>;
 
 export async function containerIds(names: readonly string[]): Promise<Ids> {
@@ -9,7 +9,7 @@ export async function containerIds(names: readonly string[]): Promise<Ids> {
   return new Map(names.map((name, i) => [name, ids[i] ?? ""]));
 }
 
-/** The names that another container has by now. */
+/** Names whose containers have been replaced. */
 export function replacedSince(before: Ids, after: Ids): string[] {
   return [...before.keys()].filter((name) => before.get(name) !== after.get(name));
 }

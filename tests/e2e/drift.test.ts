@@ -6,7 +6,7 @@ import { leftovers, Project, type Result } from "../../test-support/stack/projec
 import { expectApplied } from "./applied-inputs.ts";
 import { foreignContainerOf } from "./refused-updates.ts";
 
-// What somebody changes by hand is found by npm run drift, and repaired by npm run up.
+// npm run drift finds manual changes, and npm run up repairs them.
 const project = new Project({ stack: "drift", ollamaPort: 18408, gatewayPort: 18400 });
 const network = "ollama_network_drift";
 const foreignContainer = foreignContainerOf(project.stack);
@@ -17,7 +17,7 @@ const drift = () =>
   project.run(process.execPath, ["scripts/commands/drift.ts", "--stack", project.stack]).done;
 const up = () => project.run(process.execPath, ["scripts/commands/up.ts", "--stack", project.stack]).done;
 
-/** The stack's name of an image, which other stacks may have, too. */
+/** This stack's tag of an image, which may also have tags of other stacks. */
 const imageName = (id: string) =>
   (JSON.parse(docker("image", "inspect", "--format", "{{json .RepoTags}}", id)) as string[]).find((name) =>
     name.includes(`-${project.stack}-`),
@@ -25,18 +25,18 @@ const imageName = (id: string) =>
 const imageId = (name: string) => docker("image", "inspect", "--format", "{{.Id}}", name);
 const short = (id: string) => id.replace("sha256:", "").slice(0, 12);
 
-/** Drift that must be found; what was printed, with every run of blanks as one. */
-async function found(): Promise<string> {
+/** Runs npm run drift, expects it to find drift, and returns its output with whitespace collapsed. */
+async function expectDrift(): Promise<string> {
   const { code, output } = await drift();
   expect(code, output).toBe(2);
   return output.replace(/\s+/g, " ");
 }
 
-/** What is left after npm run up: a stack as it was deployed. */
-async function repaired(): Promise<Result> {
+/** Runs npm run up, and expects the stack to be as deployed. */
+async function repair(): Promise<Result> {
   const result = await up();
   expect(result.code, result.output).toBe(0);
-  // Both only look.
+  // Both are read-only, so they run concurrently.
   const [{ code, output }] = await Promise.all([drift(), project.pulumi("preview", "--expect-no-changes")]);
   expect(code, output).toBe(0);
   return result;
@@ -51,13 +51,13 @@ afterAll(async () => {
 });
 
 describe("npm run drift", () => {
-  it("says that a stack which was never brought up is not deployed", async () => {
+  it("reports a stack that was never brought up as not deployed", async () => {
     const { code, output } = await drift();
     expect(code).toBe(1);
     expect(output).toMatch(/error: the stack drift is not deployed; deploy it with: npm run up/);
   });
 
-  it("says in one line that nothing drifted, and ends with 0", async () => {
+  it("reports in one line that nothing drifted, and exits with 0", async () => {
     expect((await up()).code).toBe(0);
     const [read, { code, output }] = await Promise.all([project.outputs(), drift()]);
     outputs = read;
@@ -67,7 +67,7 @@ describe("npm run drift", () => {
     );
   });
 
-  it("need not compare what cannot change: the engine has applied every input of each container", async () => {
+  it("need not compare immutable settings: the engine has applied every input of each container", async () => {
     const { resources } = await readDeployment(project.stack, project.env);
     const containers = resources.filter(({ type }) => type === "docker:index/container:Container");
     expect(containers.length).toBeGreaterThanOrEqual(2);
@@ -76,28 +76,28 @@ describe("npm run drift", () => {
 });
 
 /**
- * Resolves just after a check of a container's health. One that is paused during a check is never continued by Docker 29:
- * its engine waits for the check's process, which is paused, too.
+ * Resolves just after a health check of a container. Docker 29 cannot unpause a container that was paused during a
+ * health check: the engine waits for the check's process, which is paused, too.
  */
-async function healthChecked(container: string): Promise<void> {
+async function waitForHealthCheck(container: string): Promise<void> {
   const last = () => (inspect(container, ".State.Health.Log") as { readonly Start: string }[]).at(-1)?.Start;
   const before = last();
   await expect.poll(last, { interval: 100 }).not.toBe(before);
 }
 
-describe("containers that were changed as they run", () => {
-  it("are told by property, and changed back in place where that is possible", async () => {
+describe("running containers that were changed", () => {
+  it("are reported by property, and restored in place where possible", async () => {
     const { ollama, gateway } = outputs.containers;
     const before = inspect(ollama, ".Id");
     const image = imageName(outputs.images.gateway);
     docker("image", "tag", outputs.images.ollama, image);
     docker("container", "update", "--memory", "1g", "--memory-swap", "1g", "--pids-limit", "77", ollama);
     docker("container", "update", "--restart", "no", ollama);
-    await healthChecked(ollama);
+    await waitForHealthCheck(ollama);
     docker("container", "pause", ollama);
     docker("network", "disconnect", network, gateway);
     docker("network", "connect", "bridge", gateway);
-    const text = await found();
+    const text = await expectDrift();
     for (const line of [
       `gateway-image (${image}) image expected ${short(outputs.images.gateway)} actual ${short(outputs.images.ollama)}`,
       "ollama-container (ollama-stack-drift-ollama)",
@@ -111,7 +111,7 @@ describe("containers that were changed as they run", () => {
     expect(text).toMatch(
       /networks expected ollama_network_drift \(id [0-9a-f]{12}, as gateway\) actual bridge/,
     );
-    await repaired();
+    await repair();
     expect(inspect(ollama, ".Id")).toBe(before);
     expect(inspect(ollama, ".HostConfig")).toMatchObject({
       Memory: 4096 * 1024 * 1024,
@@ -125,7 +125,7 @@ describe("containers that were changed as they run", () => {
 });
 
 describe("a container that was recreated by hand", () => {
-  it("is found by its id and its limits, and replaced by the stack's own", async () => {
+  it("is detected by its ID and its limits, and replaced by the stack's own", async () => {
     await recreate(outputs.containers.gateway, (creation) => {
       creation.Env = creation.Env.map((line) => line.replace(/^LOG_LEVEL=.*/, "LOG_LEVEL=debug")).concat(
         "SMTP=planted-secret",
@@ -133,19 +133,19 @@ describe("a container that was recreated by hand", () => {
       creation.HostConfig.Binds = ["/etc:/host:ro"];
       creation.HostConfig.CpuShares = 100;
     });
-    const text = await found();
+    const text = await expectDrift();
     expect(text).toMatch(/ id expected [0-9a-f]{12} actual [0-9a-f]{12}: it was recreated by hand/);
     expect(text).toContain("CPU shares expected default actual 100");
     expect(text).not.toContain("planted-secret");
-    // An update that cannot be takes nothing away.
-    const made = inspect(outputs.containers.gateway, ".Id");
+    // A rejected update removes nothing.
+    const recreated = inspect(outputs.containers.gateway, ".Id");
     project.configure({ gatewayLogLevel: "loud" });
-    const refused = await project.run(process.execPath, ["scripts/commands/up.ts"]).done;
-    expect(refused.code).not.toBe(0);
-    expect(refused.output).toContain('gatewayLogLevel is "loud", but must be');
-    expect(inspect(outputs.containers.gateway, ".Id")).toBe(made);
+    const rejected = await project.run(process.execPath, ["scripts/commands/up.ts"]).done;
+    expect(rejected.code).not.toBe(0);
+    expect(rejected.output).toContain('gatewayLogLevel is "loud", but must be');
+    expect(inspect(outputs.containers.gateway, ".Id")).toBe(recreated);
     project.configure({ gatewayLogLevel: undefined });
-    const { output } = await repaired();
+    const { output } = await repair();
     expect(output).not.toContain("planted-secret");
     expect(inspect(outputs.containers.gateway, ".Config.Env")).toContain("LOG_LEVEL=info");
     expect(inspect(outputs.containers.gateway, ".Mounts")).toEqual([]);
@@ -153,17 +153,17 @@ describe("a container that was recreated by hand", () => {
 });
 
 describe("a network", () => {
-  it("that was made anew by hand gives way to the stack's own", async () => {
+  it("that was recreated by hand is replaced by the stack's own", async () => {
     const containers = Object.values(outputs.containers);
     for (const name of containers) docker("network", "disconnect", network, name);
     docker("network", "rm", network);
     docker("network", "create", "--label", "owner=somebody", network);
     for (const name of containers) docker("network", "connect", network, name);
-    const text = await found();
+    const text = await expectDrift();
     expect(text).toMatch(
       /network-bridge \(ollama_network_drift\) id expected [0-9a-f]{12} actual [0-9a-f]{12}: it was recreated by hand/,
     );
-    // Somebody else's container has joined it: nothing goes before a person has decided about that one.
+    // A foreign container has joined it: nothing is removed before the user has decided about that container.
     const foreign = ["container", "run", "--detach", "--name", foreignContainer, "--network", network];
     docker(
       ...foreign,
@@ -173,53 +173,55 @@ describe("a network", () => {
       "--eval",
       idle,
     );
-    const refused = await up();
+    const rejected = await up();
     const isUntouched = inspect(outputs.containers.gateway, ".State.Running");
     docker("container", "rm", "--force", foreignContainer);
-    expect([refused.code, refused.output]).toEqual([
+    expect([rejected.code, rejected.output]).toEqual([
       1,
       expect.stringMatching(
         /must be removed: drift-joined-by-hand to ollama_network_drift\. Disconnect them \(docker network disconnect ollama_network_drift drift-joined-by-hand\), or run: npm run up -- --stack drift --disconnect/,
       ),
     ]);
     expect(isUntouched).toBe(true);
-    await repaired();
+    await repair();
     expect((await fetch(`${outputs.gatewayUrl}/ready`)).status).toBe(200);
   });
 });
 
-describe("the tag of an image that the config names", () => {
-  it("which somebody moved is told, and followed by the container, which keeps its models", async () => {
+describe("the tag of a configured image", () => {
+  it("is reported when it has moved, and followed by the container, which keeps its models", async () => {
     const { ollama } = outputs.containers;
     const [image, tag] = [project.configured("ollamaImage"), "ollama-stack-drift/ollama:moved"];
     docker("image", "tag", outputs.images.ollama, tag);
     project.configure({ ollamaImage: tag });
-    await repaired();
+    await repair();
     expect(inspect(ollama, ".Image")).toBe(outputs.images.ollama);
-    // Paused as by default while its health is checked, Docker 29 never lets it go on.
+    // With the default pause during a health check, Docker 29 would never unpause the container.
     docker("container", "commit", "--pause=false", "--change", "LABEL moved=yes", ollama, tag);
     const moved = imageId(tag);
-    expect(await found()).toContain(
+    expect(await expectDrift()).toContain(
       `ollama-image (${tag}) image expected ${short(outputs.images.ollama)} actual ${short(moved)}`,
     );
-    const { output } = await repaired();
+    const { output } = await repair();
     expect(inspect(ollama, ".Image")).toBe(moved);
     expect(output).not.toMatch(/: \d+ % of \d/);
     project.configure({ ollamaImage: image });
-    await repaired();
+    await repair();
     expect(inspect(ollama, ".Image")).toBe(outputs.images.ollama);
     docker("image", "rm", tag);
   });
 });
 
-describe("what is gone", () => {
-  it("is told and made again: a model", async () => {
+describe("removed objects are reported and restored", () => {
+  it("a model", async () => {
     const model = outputs.installedModels[0]?.model ?? "";
     await fetch(`${outputs.ollamaUrl}/api/delete`, { method: "DELETE", body: JSON.stringify({ model }) });
-    expect(await found()).toMatch(new RegExp(`model ${model} digest expected [0-9a-f]{12} actual removed`));
+    expect(await expectDrift()).toMatch(
+      new RegExp(`model ${model} digest expected [0-9a-f]{12} actual removed`),
+    );
   });
 
-  it("containers, the image of one, whose name another has, and the volume with the models in it", async () => {
+  it("containers, an image whose tag another image has, and the volume with the models", async () => {
     const volume = outputs.volumes.models;
     docker("container", "rm", "--force", ...Object.values(outputs.containers));
     const image = imageName(outputs.images.gateway);
@@ -227,7 +229,7 @@ describe("what is gone", () => {
     docker("image", "tag", outputs.images.ollama, image);
     docker("volume", "rm", volume);
     docker("volume", "create", "--label", "owner=somebody", volume);
-    const relabelled = await found();
+    const relabelled = await expectDrift();
     expect(relabelled).toContain(`ollama-models (${volume}) labels expected none actual owner=somebody`);
     expect(relabelled).toMatch(
       new RegExp(
@@ -235,13 +237,13 @@ describe("what is gone", () => {
       ),
     );
     docker("volume", "rm", volume);
-    const text = await found();
+    const text = await expectDrift();
     expect(text).toContain(
       "gateway-container (ollama-stack-drift-gateway) state expected there actual removed",
     );
     expect(text).toContain(`ollama-models (${volume}) state expected there actual removed`);
     expect(text).toContain(`gateway-image (${image}) image expected`);
-    await repaired();
+    await repair();
     expect(imageId(image)).not.toBe(outputs.images.ollama);
     expect((await fetch(`${outputs.gatewayUrl}/ready`)).status).toBe(200);
   });

@@ -7,22 +7,22 @@ import { edgeOpenFiles } from "../../components/resources/edge-config/caddyfile.
 import { docker } from "../../engine/docker-cli.ts";
 import { type EdgeContainer, startEdge } from "../../test-support/stack/edge-container.ts";
 
-// What clients without a key can do to an edge with the memory, the limits and the configuration that a stack's has.
+// What clients without a key can do to an edge with a stack's memory, limits and configuration.
 
 const bodyTimeoutSeconds = 1;
 const trusting = new Agent({ connect: { rejectUnauthorized: false } });
 let edge: EdgeContainer;
 let startedAt = "";
 
-/** Waits until somebody with a key is served. */
-async function serves(): Promise<void> {
-  const served = async () => {
+/** Waits until the edge serves a client with a key. */
+async function waitUntilServing(): Promise<void> {
+  const isServed = async () => {
     expect((await post("/", { key: "key" })).status).toBe(200);
   };
-  await vi.waitFor(served, { timeout: 30_000, interval: 200 });
+  await vi.waitFor(isServed, { timeout: 30_000, interval: 200 });
 }
 
-const inspected = () =>
+const inspectState = () =>
   docker(["container", "inspect", "--format", "{{.State.StartedAt}} {{.State.Running}}", edge.edge]);
 
 function post(path: string, init: { readonly key?: string; readonly body?: string } = {}) {
@@ -30,7 +30,7 @@ function post(path: string, init: { readonly key?: string; readonly body?: strin
   return fetch(edge.url + path, { method: "POST", dispatcher: trusting, headers, body: init.body ?? "{}" });
 }
 
-/** A connection that has sent something, with all that came back, and that closes with the test. */
+/** Opens a connection, sends `head`, and collects the response. The connection is closed when the test ends. */
 async function open(head = "", isTls = true): Promise<{ readonly socket: Socket; text: string }> {
   const { port } = edge;
   const target = { host: "127.0.0.1", port };
@@ -38,7 +38,7 @@ async function open(head = "", isTls = true): Promise<{ readonly socket: Socket;
     ? connectTls({ ...target, servername: "localhost", rejectUnauthorized: false })
     : connectTcp(target);
   const connection = { socket, text: "" };
-  socket.on("error", () => undefined).on("data", (piece: Buffer) => (connection.text += piece.toString()));
+  socket.on("error", () => undefined).on("data", (chunk: Buffer) => (connection.text += chunk.toString()));
   onTestFinished(() => {
     socket.destroy();
   });
@@ -49,10 +49,9 @@ async function open(head = "", isTls = true): Promise<{ readonly socket: Socket;
 
 const head = (path: string, length: number, more = "") =>
   `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${String(length)}\r\n${more}\r\n`;
-const key = "Authorization: Bearer key\r\n";
+const keyHeader = "Authorization: Bearer key\r\n";
 
-/** The lines of the access log. */
-async function logged(): Promise<{ request: Record<string, string>; status: number }[]> {
+async function readAccessLog(): Promise<{ request: Record<string, string>; status: number }[]> {
   const text = await docker(["container", "logs", edge.edge], { merge: true });
   const lines = text.split("\n").filter((line) => line.includes("http.log.access"));
   return lines.map((line) => JSON.parse(line) as { request: Record<string, string>; status: number });
@@ -62,8 +61,8 @@ beforeAll(async () => {
   const program = "tests/e2e/refusing-gateway.ts";
   const name = "ollama-stack-limits";
   edge = await startEdge({ name, mode: "internal", program, ports: [8000], bodyTimeoutSeconds });
-  await serves();
-  startedAt = await inspected();
+  await waitUntilServing();
+  startedAt = await inspectState();
 });
 afterAll(async () => {
   await trusting.close();
@@ -71,24 +70,24 @@ afterAll(async () => {
 });
 
 describe("an edge", () => {
-  it("is not killed by 400 connections that announce 999,999 bytes and stop one short", async () => {
+  it("is not killed by 400 connections that announce 999,999 bytes and stop one byte short", async () => {
     const body = Buffer.alloc(999_998, "x");
     const connections = await Promise.all(
       Array.from({ length: 400 }, () => open(head("/v1/chat/completions", 999_999))),
     );
     for (const { socket } of connections) socket.write(body);
-    // A connection that is closed with some of its body unread may lose its response.
-    const unanswered = () => connections.filter(({ socket, text }) => text === "" && !socket.closed);
-    await expect.poll(() => unanswered().length, { timeout: 60_000 }).toBe(0);
-    // On a busy machine, some of the bodies come too late.
+    // A connection that is closed before its body was read completely may lose its response.
+    const pending = () => connections.filter(({ socket, text }) => text === "" && !socket.closed);
+    await expect.poll(() => pending().length, { timeout: 60_000 }).toBe(0);
+    // On a busy machine, some of the bodies arrive too late.
     const statuses = connections.map(({ text }) => text.slice("HTTP/1.1 ".length, "HTTP/1.1 401".length));
     expect(statuses).toContain("401");
     expect(statuses.filter((status) => !["", "401", "408", "499"].includes(status))).toEqual([]);
     expect((await post("/", { key: "key" })).status).toBe(200);
-    expect(await inspected()).toBe(startedAt);
+    expect(await inspectState()).toBe(startedAt);
   });
 
-  it("has one request on a connection, not 250 of which Caddy could forbid none", async () => {
+  it("negotiates HTTP/1.1, because Caddy cannot limit the 250 streams of an HTTP/2 connection", async () => {
     const socket = connectTls({
       ...{ host: "127.0.0.1", port: edge.port, servername: "localhost", rejectUnauthorized: false },
       ALPNProtocols: ["h2", "http/1.1"],
@@ -98,69 +97,71 @@ describe("an edge", () => {
     socket.destroy();
   });
 
-  it("lets a stream go on while more connections are opened than it may have, and serves when they are gone", async () => {
+  it("continues a stream while clients open more connections than it may have, and serves again when they have closed", async () => {
     const stream = await post("/stream", { key: "key" });
     const connections = await Promise.all(Array.from({ length: edgeOpenFiles + 200 }, () => open("", false)));
     expect(await stream.text()).toMatch(/^0\n1\n[^]*19\nend\n$/);
     for (const { socket } of connections) socket.destroy();
-    await serves();
-    expect(await inspected()).toBe(startedAt);
+    await waitUntilServing();
+    expect(await inspectState()).toBe(startedAt);
   });
 
   it.each([
-    ["without a key", "/v1/models", "", "no key"],
-    ["that is too large", "/too-large", key, "too large"],
-  ])("never takes the rest of a body %s for the next request", async (_, path, more, refusal) => {
+    ["sent without a key", "/v1/models", "", "no key"],
+    ["over the limit", "/too-large", keyHeader, "too large"],
+  ])("never parses the rest of a body %s as the next request", async (_, path, more, rejection) => {
     const connection = await open(`${head(path, 500_000, more)}first bytes`);
-    await expect.poll(() => connection.text, { timeout: 15_000 }).toContain(refusal);
-    connection.socket.write(`GET /smuggled HTTP/1.1\r\nHost: localhost\r\n${key}\r\n`);
+    await expect.poll(() => connection.text, { timeout: 15_000 }).toContain(rejection);
+    connection.socket.write(`GET /smuggled HTTP/1.1\r\nHost: localhost\r\n${keyHeader}\r\n`);
     if (!connection.socket.closed) await once(connection.socket, "close");
     expect(connection.text.match(/HTTP\/1\.1 /g)).toHaveLength(1);
     await post("/v1/after-it", { key: "key" });
-    await expect.poll(async () => JSON.stringify(await logged()), { timeout: 15_000 }).toContain("after-it");
-    expect(JSON.stringify(await logged())).not.toContain("smuggled");
+    await expect
+      .poll(async () => JSON.stringify(await readAccessLog()), { timeout: 15_000 })
+      .toContain("after-it");
+    expect(JSON.stringify(await readAccessLog())).not.toContain("smuggled");
   });
 
-  it("closes the connection of who has no key", async () => {
+  it("closes the connection of a client without a key", async () => {
     const connection = await open(`${head("/v1/models", 2)}{}`);
     await expect.poll(() => connection.socket.closed, { timeout: 15_000 }).toBe(true);
     expect(connection.text).toMatch(/^HTTP\/1\.1 401 [^]*\r\nconnection: close\r\n/i);
   });
 
-  it("gives a body its time in all, a model's file while it comes, and a response what it takes", async () => {
+  it("limits the total time of a body, but not that of a response or of a model file that keeps arriving", async () => {
     const dripping = async (path: string) => {
-      const connection = await open(head(path, 1_000_000, key));
+      const connection = await open(head(path, 1_000_000, keyHeader));
       const drip = setInterval(() => connection.socket.write("x"), 200);
       onTestFinished(() => {
         clearInterval(drip);
       });
       return connection;
     };
-    const [question, file, stream] = await Promise.all([
+    const [chat, file, stream] = await Promise.all([
       dripping("/v1/chat/completions"),
       dripping("/api/blobs/sha256:0"),
       post("/stream", { key: "key" }),
     ]);
-    await expect.poll(() => question.text, { timeout: 60_000 }).toMatch(/^HTTP\/1\.1 (408|499) /);
-    // Longer than a body may take.
+    await expect.poll(() => chat.text, { timeout: 60_000 }).toMatch(/^HTTP\/1\.1 (408|499) /);
+    // It takes longer than a body may take.
     expect(await stream.text()).toMatch(/end\n$/);
     expect(file.text).toBe("");
     expect(file.socket.destroyed).toBe(false);
   });
 
-  it("logs each request as JSON with the client's address, without query and headers, but no probes", async () => {
+  it("logs each request as JSON with the client's address, without query and headers, and logs no probes", async () => {
     await post("/v1/models?api_key=planted&x=planted#planted", { key: "planted" });
     await fetch(`${edge.url}/ready`, { dispatcher: trusting });
     await post("/v1/after", { key: "planted" });
-    const uris = async () => (await logged()).map(({ request }) => request["uri"]);
+    const uris = async () => (await readAccessLog()).map(({ request }) => request["uri"]);
     await expect.poll(uris, { timeout: 15_000 }).toContain("/v1/after");
-    const line = (await logged()).findLast(({ request }) => request["uri"] === "/v1/models");
+    const line = (await readAccessLog()).findLast(({ request }) => request["uri"] === "/v1/models");
     expect(line).toMatchObject({
       time: expect.stringMatching(/^20\d\d-/) as string,
       status: 200,
       request: { method: "POST", client_ip: expect.stringMatching(/^[\d.]+$|:/) as string },
     });
-    expect(JSON.stringify(await logged())).not.toContain("planted");
+    expect(JSON.stringify(await readAccessLog())).not.toContain("planted");
     expect(await uris()).not.toContain("/ready");
   });
 });

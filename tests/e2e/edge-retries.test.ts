@@ -2,38 +2,39 @@ import { fetch } from "undici";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type EdgeContainer, startEdge } from "../../test-support/stack/edge-container.ts";
 
-// The edge with the configuration that a stack's has, and gateways that break at a given moment.
+// An edge with a stack's configuration, and gateways that crash on request.
 
 let edge: EdgeContainer;
 
-interface Question {
+interface RequestOptions {
   readonly method?: string;
   readonly path?: string;
   /** Bytes of the body; none by default. */
   readonly length?: number;
-  /** Whether the request says how long it is. */
+  /** Whether the body is chunked, without a Content-Length. */
   readonly isChunked?: boolean;
   readonly headers?: Record<string, string>;
 }
 
-/** @param die which gateways break when they have received it; none by default */
-function ask(name: string, question: Question, die?: "first" | "all") {
-  const { method = "POST", path = "/v1/chat/completions", length = 0, isChunked = false, headers } = question;
+/** @param crash which gateways crash when they have received the request; none by default */
+function send(id: string, options: RequestOptions, crash?: "first" | "all") {
+  const { method = "POST", path = "/v1/chat/completions", length = 0, isChunked = false, headers } = options;
   const body = Buffer.alloc(length, "x");
   return fetch(edge.url + path, {
     method,
-    headers: { question: name, ...headers, ...(die === undefined ? {} : { die }) },
+    headers: { id, ...headers, ...(crash === undefined ? {} : { crash }) },
     ...(length === 0 ? {} : { body: isChunked ? new Blob([body]).stream() : body, duplex: "half" }),
   });
 }
 
-async function reached(name: string): Promise<string[] | undefined> {
+/** The gateways that a request has reached. */
+async function fetchReached(id: string): Promise<string[] | undefined> {
   const response = await fetch(`${edge.url}/reached`);
-  return ((await response.json()) as Record<string, string[]>)[name];
+  return ((await response.json()) as Record<string, string[]>)[id];
 }
 
-/** Waits until both gateways take requests, and the edge sends them to the first. */
-async function bothAreBack(): Promise<void> {
+/** Restores both gateways, and waits until the edge sends requests to the first. */
+async function restoreGateways(): Promise<void> {
   const firstResponds = async () => {
     await fetch(`${edge.url}/restore`);
     const response = await fetch(edge.url, { method: "POST", body: "x" });
@@ -43,50 +44,48 @@ async function bothAreBack(): Promise<void> {
 }
 
 beforeAll(async () => {
-  const program = "tests/e2e/dying-gateway.ts";
+  const program = "tests/e2e/crashing-gateway.ts";
   edge = await startEdge({ name: "ollama-stack-retries", mode: "http", program, ports: [8001, 8002] });
 });
 afterAll(() => edge.dispose());
 
-const questions: readonly [string, Question][] = [
-  ["a question", { length: 1000 }],
-  ["a long question", { length: 999_999 }],
-  ["a question of untold length", { length: 5000, isChunked: true }],
-  ["a question with images", { length: 3_000_000 }],
-  ["a model's file", { length: 5000, path: "/api/blobs/sha256:0" }],
+const requests: readonly [string, RequestOptions][] = [
+  ["a chat request", { length: 1000 }],
+  ["a long chat request", { length: 999_999 }],
+  ["a chunked chat request", { length: 5000, isChunked: true }],
+  ["a chat request with images", { length: 3_000_000 }],
+  ["an upload of a model file", { length: 5000, path: "/api/blobs/sha256:0" }],
   ["a deletion", { length: 20, method: "DELETE", path: "/api/delete" }],
 ];
 
-describe("a request that breaks its gateway", () => {
-  // Connections to a gateway that had a request before are there: Go's client sends some requests again on its own.
-  const bodiless: readonly [string, Question][] = [
+describe("a request that crashes its gateway", () => {
+  // The edge has idle connections to both gateways: Go's client retries some requests on those by itself.
+  const bodiless: readonly [string, RequestOptions][] = [
     ["GET", { method: "GET", path: "/v1/models" }],
     ["HEAD", { method: "HEAD", path: "/v1/models" }],
-    ["a POST without a body that says it may be sent twice", { headers: { "Idempotency-Key": "1" } }],
-    ["the same, by another name", { headers: { "X-Idempotency-Key": "1" } }],
+    ["a POST without a body but with Idempotency-Key", { headers: { "Idempotency-Key": "1" } }],
+    ["a POST without a body but with X-Idempotency-Key", { headers: { "X-Idempotency-Key": "1" } }],
   ];
 
-  it.each([...questions, ...bodiless])(
-    "reached no other: %s once killed both, five times each",
-    async (name, question) => {
-      await bothAreBack();
-      const response = await ask(name, question, "all");
-      expect(response.status).toBe(502);
-      // OpenAI's and Anthropic's SDKs do not send it again then.
-      expect(response.headers.get("x-should-retry")).toBe("false");
-      if (question.method !== "HEAD")
-        expect(await response.json()).toMatchObject({ error: { code: "gateway_unreachable" } });
-      expect(await reached(name)).toEqual(["first"]);
-    },
-  );
+  // Each of these once crashed both gateways, five times.
+  it.each([...requests, ...bodiless])("reaches no other gateway: %s", async (name, options) => {
+    await restoreGateways();
+    const response = await send(name, options, "all");
+    expect(response.status).toBe(502);
+    // This keeps the SDKs of OpenAI and Anthropic from retrying.
+    expect(response.headers.get("x-should-retry")).toBe("false");
+    if (options.method !== "HEAD")
+      expect(await response.json()).toMatchObject({ error: { code: "gateway_unreachable" } });
+    expect(await fetchReached(name)).toEqual(["first"]);
+  });
 });
 
-describe("while a gateway is away and the edge does not know it yet", () => {
-  it.each(questions)("the other one gets all of %s", async (name, question) => {
-    await bothAreBack();
-    await ask("what breaks it", { length: 1 }, "first");
-    const response = await ask(`next: ${name}`, question);
-    expect(await response.json()).toEqual({ gateway: "second", bytes: question.length });
-    expect(await reached(`next: ${name}`)).toEqual(["second"]);
+describe("while a gateway is down and the edge has not noticed yet", () => {
+  it.each(requests)("the other gateway receives all of %s", async (name, options) => {
+    await restoreGateways();
+    await send("crash", { length: 1 }, "first");
+    const response = await send(`next: ${name}`, options);
+    expect(await response.json()).toEqual({ gateway: "second", bytes: options.length });
+    expect(await fetchReached(`next: ${name}`)).toEqual(["second"]);
   });
 });

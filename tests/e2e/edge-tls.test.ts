@@ -19,17 +19,17 @@ function openssl(...args: string[]): void {
 
 const text = (file: string) => readFileSync(join(folder, file), "utf8");
 
-/** Gives the certificate's key to a user of the engine's host, as only root may: the tests' user need not be. */
-async function ownKey(owner: number): Promise<void> {
-  const mount = `type=bind,source=${folder},target=/given`;
-  const chown = `fs.chownSync("/given/key.pem", ${String(owner)}, ${String(owner)})`;
+/** Changes the owner of the certificate's key, in a container, because the tests' user need not be root. */
+async function changeKeyOwner(owner: number): Promise<void> {
+  const mount = `type=bind,source=${folder},target=/certificates`;
+  const chown = `fs.chownSync("/certificates/key.pem", ${String(owner)}, ${String(owner)})`;
   const image = String(project.configured("gatewayBaseImage"));
   const run = ["container", "run", "--rm", "--user", "0", "--mount", mount, "--entrypoint", "node"];
   await docker([...run, image, "--eval", chown]);
 }
 
-/** A certificate for the name, by an authority made for it. Returns a line of its key, which is then root's. */
-async function issue(): Promise<string> {
+/** Issues a certificate with a new authority. Returns a line of its key, which root then owns. */
+async function issueCertificate(): Promise<string> {
   rmSync(join(folder, "key.pem"), { force: true });
   openssl(
     "req",
@@ -77,12 +77,12 @@ async function issue(): Promise<string> {
     "san",
   );
   const secret = text("key.pem").split("\n")[3] ?? "";
-  await ownKey(0);
+  await changeKeyOwner(0);
   return secret;
 }
 
-/** The certificate that the edge shows to who trusts an authority, or why it is not trusted. */
-function shown(ca: string): Promise<PeerCertificate> {
+/** The certificate that the edge presents. Rejects if it is not signed by `ca`. */
+function fetchCertificate(ca: string): Promise<PeerCertificate> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: "127.0.0.1", port: gatewayPort, servername: name, ca }, () => {
       resolve(socket.getPeerCertificate(true));
@@ -102,33 +102,33 @@ afterAll(async () => {
 });
 
 describe("an edge", () => {
-  it("says which files of a given certificate are missing, before anything is made", async () => {
+  it("reports missing files of a configured certificate before creating anything", async () => {
     project.configure({ edge: "certificate", edgeHostnames: [name], edgeCertificates: folder });
     const { code, output } = await project.tryPulumi("preview");
     expect(code).not.toBe(0);
     expect(output).toMatch(/its cert\.pem is missing; edge certificate needs cert\.pem and key\.pem there/);
   });
 
-  it("refuses links out of the folder and a key that root in a container may not read, before anything is made", async () => {
-    await issue();
+  it("rejects links out of the folder and a key that root in a container cannot read, before creating anything", async () => {
+    await issueCertificate();
     const key = join(folder, "key.pem");
-    const refused = async () => (await project.tryPulumi("preview")).output;
+    const previewOutput = async () => (await project.tryPulumi("preview")).output;
     renameSync(key, `${folder}-key.pem`);
     symlinkSync(`${folder}-key.pem`, key);
-    expect(await refused()).toMatch(/its key\.pem is a link to \S+-key\.pem, outside that folder/);
+    expect(await previewOutput()).toMatch(/its key\.pem is a link to \S+-key\.pem, outside that folder/);
     rmSync(key);
     renameSync(`${folder}-key.pem`, key);
-    await ownKey(1000);
-    expect(await refused()).toMatch(/its key\.pem cannot be read by the edge's container/);
-    await ownKey(0);
+    await changeKeyOwner(1000);
+    expect(await previewOutput()).toMatch(/its key\.pem cannot be read by the edge's container/);
+    await changeKeyOwner(0);
     expect((await project.tryPulumi("preview")).code).toBe(0);
   });
 
-  it("shows a given certificate, whose key is nowhere but in its file", async () => {
-    const secret = await issue();
+  it("presents a configured certificate, whose key is stored only in its file", async () => {
+    const secret = await issueCertificate();
     // One gateway: an edge does not need more.
     await project.pulumi("up", "--yes", "--skip-preview");
-    expect((await shown(text("ca.pem"))).subjectaltname).toBe(`DNS:${name}`);
+    expect((await fetchCertificate(text("ca.pem"))).subjectaltname).toBe(`DNS:${name}`);
     const state = await project.pulumi("stack", "export", "--show-secrets");
     const inspected = await docker(["container", "inspect", edge]);
     expect(secret.length).toBeGreaterThan(40);
@@ -136,28 +136,28 @@ describe("an edge", () => {
     await project.pulumi("preview", "--refresh", "--expect-no-changes");
   });
 
-  it("loads a renewed one at the next up, in place", async () => {
+  it("loads a renewed certificate at the next up, in place", async () => {
     const before = await docker(["container", "inspect", "--format", "{{.Id}}", edge]);
-    await issue();
-    // Its name resolves nowhere, and its authority is unknown: the final check asks at the address all the same.
+    await issueCertificate();
+    // Its name does not resolve and its authority is unknown; the final check still sends its request to the address.
     const { code, output } = await project.run(process.execPath, ["scripts/commands/up.ts"]).done;
     expect(code, output).toBe(0);
     expect(output).toMatch(/for a joke; [\d.]+ s later/);
     expect(output).toContain(`does not trust the certificate of https://${name}:${String(gatewayPort)} (`);
-    expect((await shown(text("ca.pem"))).subjectaltname).toBe(`DNS:${name}`);
+    expect((await fetchCertificate(text("ca.pem"))).subjectaltname).toBe(`DNS:${name}`);
     expect(await docker(["container", "inspect", "--format", "{{.Id}}", edge])).toBe(before);
   });
 
-  it("takes certificates of its own in place of the given one, of whose configuration nothing is left", async () => {
+  it("switches from the configured certificate to its own, with nothing left of the former configuration", async () => {
     project.configure({ edge: "internal", edgeCertificates: undefined });
     await project.pulumi("up", "--yes", "--skip-preview");
     const root = join(folder, "own-root.crt");
     await docker(["container", "cp", `${edge}:/data/caddy/pki/authorities/local/root.crt`, root]);
-    expect((await shown(readFileSync(root, "utf8"))).subjectaltname).toBe(`DNS:${name}`);
+    expect((await fetchCertificate(readFileSync(root, "utf8"))).subjectaltname).toBe(`DNS:${name}`);
     expect(await docker(["container", "inspect", "--format", "{{.RestartCount}}", edge])).toBe("0\n");
   });
 
-  it("gets one from an ACME authority by itself", async () => {
+  it("obtains a certificate from an ACME authority", async () => {
     const image = String(project.configured("edgeImage"));
     const network = (await project.outputs()).networkName;
     const config = `{
@@ -204,7 +204,7 @@ describe("an edge", () => {
         { timeout: 20_000, interval: 500 },
       )
       .toBe(true);
-    // Copied with the mode of a secret, for the user of the tests alone.
+    // It was copied with the mode of a secret, readable only by the tests' user.
     chmodSync(root, 0o644);
     project.configure({
       edge: "acme",
@@ -212,10 +212,10 @@ describe("an edge", () => {
       edgeAcmeDirectory: "https://authority/acme/local/directory",
     });
     await project.pulumi("up", "--yes", "--skip-preview");
-    const certificate = await shown(readFileSync(root, "utf8"));
+    const certificate = await fetchCertificate(readFileSync(root, "utf8"));
     expect(certificate.subjectaltname).toBe(`DNS:${name}`);
     expect(certificate.issuer.CN).toMatch(/Caddy Local Authority/);
-    // Whom the authority writes to is changed in place.
+    // A changed contact address is applied in place.
     const id = () => docker(["container", "inspect", "--format", "{{.Id}}", edge]);
     const before = await id();
     project.configure({ edgeAcmeEmail: "ops@example.test" });
@@ -226,9 +226,9 @@ describe("an edge", () => {
     expect(await id()).toBe(before);
   });
 
-  it("goes by the command that an update says, which finds its port taken", async () => {
-    const of = ["edge", "edgeHostnames", "edgeCertificates", "edgeAcmeDirectory", "edgeAcmeEmail"];
-    project.configure(Object.fromEntries(of.map((key) => [key, undefined])));
+  it("is removed by the command that an update suggests when it finds its port in use", async () => {
+    const keys = ["edge", "edgeHostnames", "edgeCertificates", "edgeAcmeDirectory", "edgeAcmeEmail"];
+    project.configure(Object.fromEntries(keys.map((key) => [key, undefined])));
     const { code, output } = await project.tryPulumi("up", "--yes", "--skip-preview");
     expect(code, output).not.toBe(0);
     const target = /pulumi destroy --target '([^']+)'/.exec(output)?.[1] ?? `none in: ${output}`;

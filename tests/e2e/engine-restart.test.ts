@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EngineKind, PrivateEngine } from "../../test-support/engine/private-engine.ts";
 import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
-// The engine is restarted, loses its power, or the whole host is: under a stack that runs, and under an update.
+// The engine restarts or loses power, or its host reboots, under a running stack and during an update.
 const kind: EngineKind = process.env["OLLAMA_STACK_TEST_ENGINE"] === "current" ? "current" : "machine";
 let engine: PrivateEngine;
 let project: Project;
@@ -29,29 +29,29 @@ const ids = () =>
     engine.docker("container", "inspect", "--format", "{{.Id}}", `ollama-stack-again-${part}`),
   );
 
-/** Starts npm run up, and returns when its output matches or it has ended. */
-async function upUntil(seen: RegExp): Promise<ReturnType<typeof up>> {
+/** Starts npm run up, and returns when its output matches or it ends. */
+async function upUntil(pattern: RegExp): Promise<ReturnType<typeof up>> {
   const run = up();
   const ended = run.done.then(() => true);
-  while (!seen.test(run.output()) && !(await Promise.race([ended, sleep(5, false)])));
-  expect(run.output()).toMatch(seen);
+  while (!pattern.test(run.output()) && !(await Promise.race([ended, sleep(5, false)])));
+  expect(run.output()).toMatch(pattern);
   return run;
 }
 
-/** Waits until the service that an engine brought back by itself is ready. */
-async function ready(): Promise<void> {
+/** Waits until the gateway, which the engine restarted by itself, is ready. */
+async function waitUntilReady(): Promise<void> {
   const deadline = Date.now() + 60_000;
   for (;;) {
     const status = await Promise.resolve()
       .then(() => engine.fetch("http://127.0.0.1:18730/ready").status)
       .catch(() => 0);
     if (status === 200) return;
-    if (Date.now() > deadline) throw new Error(`the gateway answers ${String(status)} after 60 s`);
+    if (Date.now() > deadline) throw new Error(`the gateway responds with ${String(status)} after 60 s`);
     await sleep(500);
   }
 }
 
-it("another run of the tests leaves this one's engine alone", async () => {
+it("another test run with the same engine is rejected, and leaves the engine alone", async () => {
   const id = engine.docker("info", "--format", "{{.ID}}");
   await expect(PrivateEngine.start({ name: "again", kind })).rejects.toThrow(
     'another run of the tests has the engine "again"; start this one when that has ended',
@@ -59,21 +59,21 @@ it("another run of the tests leaves this one's engine alone", async () => {
   expect(engine.docker("info", "--format", "{{.ID}}")).toBe(id);
 });
 
-describe("npm run up, with the engine going away under it time and again", () => {
+describe("npm run up while the engine goes down", () => {
   it.each([
-    ["without power while network and image are made", /gateway-image creating/, () => engine.crash()],
-    ["restarted while a container is made", /ollama-container creating/, () => engine.restart()],
-    ["restarted while a model is pulled", /pulling manifest/, () => engine.restart()],
-  ])("fails, the engine %s", async (_when, seen, happens) => {
-    // Each is the one that gets past where the engine left the one before.
-    const run = await upUntil(seen);
-    await happens();
+    ["loses power while network and image are created", /gateway-image creating/, () => engine.crash()],
+    ["restarts while a container is created", /ollama-container creating/, () => engine.restart()],
+    ["restarts while a model is pulled", /pulling manifest/, () => engine.restart()],
+  ])("fails when the engine %s", async (_when, pattern, disrupt) => {
+    // Each run continues where the engine interrupted the previous one.
+    const run = await upUntil(pattern);
+    await disrupt();
     const { code, output } = await run.done;
     expect(code, output).not.toBe(0);
     expect(output).not.toMatch(/^\s+at .*\.ts:\d+/m);
   });
 
-  it("gets through without it, when the engine was away while a container was waited for", async () => {
+  it("succeeds when the engine goes down while it waits for a container", async () => {
     const run = await upUntil(/gateway-ready creating/);
     await engine.crash();
     const { code, output } = await run.done;
@@ -81,7 +81,7 @@ describe("npm run up, with the engine going away under it time and again", () =>
     expect(output).toMatch(/Asked .* for a joke/);
   });
 
-  it("waits for one that takes connections and answers later", async () => {
+  it("waits for an engine that accepts connections but responds late", async () => {
     const thaw = engine.freeze();
     try {
       const run = await upUntil(/Waiting for the Docker engine/);
@@ -94,22 +94,22 @@ describe("npm run up, with the engine going away under it time and again", () =>
   });
 });
 
-describe("nothing is to be changed, with an edge and two gateways", () => {
+describe("a stack with an edge and two gateways", () => {
   beforeAll(async () => {
     project.configure({ edge: "http", gatewayReplicas: 2 });
     await project.pulumi("up", "--yes", "--skip-preview");
   });
 
   it.each([
-    ["the engine was restarted", () => engine.restart()],
-    ["the engine's power was cut", () => engine.crash()],
-    ["the host was rebooted", () => engine.reboot()],
-  ])("after %s, at once and after a refresh", async (_what, happens) => {
+    ["a restart of the engine", () => engine.restart()],
+    ["a power failure of the engine", () => engine.crash()],
+    ["a reboot of the host", () => engine.reboot()],
+  ])("has no changes after %s, before and after a refresh", async (_what, disrupt) => {
     const before = ids();
-    await happens();
+    await disrupt();
     await project.pulumi("preview", "--expect-no-changes");
-    await ready();
-    // What it leaves as it is, the next preview finds as the one before it did.
+    await waitUntilReady();
+    // A refresh without changes makes a second preview unnecessary.
     await project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
     expect(ids()).toEqual(before);
     const drift = await project.run(process.execPath, ["scripts/commands/drift.ts", "--stack", project.stack])

@@ -1,14 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { expect, it } from "vitest";
 
-// Docker 29 as it is installed anew; built from its module, it tells that one's version.
+// A new installation of Docker 29. An engine built from its Go module reports the module's version.
 const current = {
   ServerVersion: expect.stringMatching(/^(29\.|2\.0\.0-)/) as string,
   DriverStatus: expect.arrayContaining([["driver-type", "io.containerd.snapshotter.v1"]]) as string[][],
 };
 const any = { ServerVersion: expect.stringMatching(/^\d+\./) as string };
 
-it("the engine is the one that the run is for: the current one is Docker 29 with containerd's image store", () => {
+it("the engine is the one of this test run: `current` is Docker 29 with containerd's image store", () => {
   const info: unknown = JSON.parse(
     execFileSync("docker", ["info", "--format", "{{json .}}"], { encoding: "utf8" }),
   );

@@ -1,4 +1,4 @@
-/** Reads a stream of server-sent events until one of a name has come; what came before it stays seen. */
+/** Returns a function that reads server-sent events until one with the given name has arrived, now or earlier. */
 export function eventReader(body: ReadableStream<Uint8Array>): (event: string) => Promise<void> {
   const reader = body.getReader();
   let seen = "";

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Project } from "../../test-support/stack/project.ts";
 
-/** Versions of packages by their path, as a lock file has them. */
+/** The packages of a lock file, by path. */
 type Locked = Readonly<Record<string, { readonly version?: string }>>;
 
 /**
- * Gives a project's copy the files of a former commit, and later the current ones back, as `git checkout` would do in
- * the clone of a user. The stack's file, its state and its passphrase stay.
+ * Replaces the files of a project's copy with those of a former commit, and later restores the current ones, as
+ * `git checkout` would do in a user's clone. The stack's file, state and passphrase stay.
  */
 export class FormerCheckout {
   readonly #project: Project;
@@ -28,7 +28,7 @@ export class FormerCheckout {
     else install(project.folder);
   }
 
-  /** The current files take the place of the former ones. */
+  /** Restores the current files. */
   leave(): void {
     for (const name of this.#others(this.#project.folder))
       rmSync(join(this.#project.folder, name), { recursive: true });
@@ -63,7 +63,7 @@ function lockIn(folder: string): Locked {
   return packages;
 }
 
-/** Whether every package that a lock file names is in another one with the same version. */
+/** Whether the current lock file contains every package of the former one, in the same version. */
 function isPartOf(former: Locked, current: Locked): boolean {
   return Object.entries(former).every(
     ([path, { version }]) => path in current && current[path]?.version === version,

@@ -15,8 +15,8 @@ import { Project } from "../../test-support/stack/project.ts";
 import { expiry, keptLoaded } from "./kept-loaded.ts";
 import { testPythonClients } from "./python-clients.ts";
 
-// Every client library against one deployed stack and its real model, and what only a real Ollama can show. How the
-// clients fare with answers that Ollama gives seldom or never is in tests/gateway.
+// Each client library against a deployed stack with a real model, and behaviour that only a real Ollama shows.
+// tests/gateway covers responses that Ollama rarely or never sends.
 const project = new Project({ stack: "clients", ollamaPort: 18608, gatewayPort: 18600 });
 let outputs: StackOutputs;
 let url: string;
@@ -25,7 +25,7 @@ let model: string;
 const apiKey = "none";
 const prompt = "Say hello.";
 const messages = [{ role: "user" as const, content: prompt }];
-// More than is generated while a test looks on.
+// Generates for longer than a test runs.
 const endless = {
   messages: [
     { role: "user" as const, content: "Count from 1 to 1000: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12," },
@@ -37,8 +37,8 @@ const endless = {
 beforeAll(async () => {
   await project.pulumi("stack", "init", project.stack);
   const [first] = project.configured("models") as object[];
-  // Who sets no limit, as ollama run, does not have so small a model go on for minutes. Several threads would wait for
-  // each other at every step, while other tests have the cores.
+  // So small a model may generate for minutes if a client, such as ollama run, sets no limit. Several threads would
+  // wait for each other at each step while other tests use the cores.
   project.configure({
     models: [{ ...first, keepLoaded: true, parameters: { num_predict: 128, num_thread: 1 } }],
   });
@@ -53,29 +53,29 @@ afterAll(async () => {
 
 const openai = () => new OpenAI({ apiKey, baseURL: `${url}/v1`, maxRetries: 0 });
 
-/** When Ollama logged what matches: it writes a line when a request has ended, another when a model is started. */
-async function loggedAt(pattern: RegExp): Promise<number[]> {
+/** Times of matching lines in Ollama's log. It has a line for the end of each request and the start of each model. */
+async function readLogTimes(pattern: RegExp): Promise<number[]> {
   const log = await docker(["container", "logs", "--timestamps", outputs.containers.ollama], { merge: true });
   const lines = log.split("\n").filter((line) => pattern.test(line));
   return lines.map((line) => Date.parse(line.split(" ")[0] ?? ""));
 }
 
-async function logged(pattern: RegExp): Promise<number> {
-  return (await loggedAt(pattern)).length;
+async function countLogLines(pattern: RegExp): Promise<number> {
+  return (await readLogTimes(pattern)).length;
 }
 
 const expires = () => expiry(outputs.ollamaUrl, model);
 const isKept = () => keptLoaded(outputs.ollamaUrl, model);
 
-test("a model that is to stay loaded is loaded before anybody asks", async () => {
+test("a model with keepLoaded is loaded before the first request", async () => {
   await expect.poll(isKept, { timeout: 30_000, interval: 100 }).toBe(true);
 });
 
 describe("the openai client", () => {
-  test("answers whole and streamed, with usage", async () => {
-    const whole = await openai().chat.completions.create({ model, messages, max_completion_tokens: 16 });
-    expect(whole.choices[0]?.message.content).not.toBe("");
-    expect(whole.usage?.completion_tokens).toBeGreaterThan(0);
+  test("gets buffered and streamed responses with usage", async () => {
+    const buffered = await openai().chat.completions.create({ model, messages, max_completion_tokens: 16 });
+    expect(buffered.choices[0]?.message.content).not.toBe("");
+    expect(buffered.usage?.completion_tokens).toBeGreaterThan(0);
     const stream = await openai().chat.completions.create({
       ...{ model, messages, max_completion_tokens: 16 },
       stream: true,
@@ -101,7 +101,7 @@ describe("the openai client", () => {
     expect(typeof parsed.choices[0]?.message.parsed?.polite).toBe("boolean");
   });
 
-  test("runs a tool that the model is made to call", async () => {
+  test("runs a tool that the model is required to call", async () => {
     const units: string[] = [];
     const runner = openai().chat.completions.runTools(
       {
@@ -133,7 +133,7 @@ describe("the openai client", () => {
     expect(["celsius", "fahrenheit"]).toContain(units[0]);
   });
 
-  test("completions, embeddings, models and responses", async () => {
+  test("gets completions, embeddings, models and responses", async () => {
     expect((await openai().completions.create({ model, prompt, max_tokens: 4 })).choices[0]?.text).not.toBe(
       "",
     );
@@ -144,15 +144,15 @@ describe("the openai client", () => {
   });
 });
 
-test("the AI SDK answers, streams and parses objects", async () => {
+test("the AI SDK generates, streams and parses objects", async () => {
   const provider = createOpenAICompatible({
     name: "gateway",
     baseURL: `${url}/v1`,
     supportsStructuredOutputs: true,
   });
-  const asked = { model: provider(model), prompt, maxOutputTokens: 16, maxRetries: 0 };
-  expect((await generateText(asked)).text).not.toBe("");
-  expect(await streamText(asked).text).not.toBe("");
+  const request = { model: provider(model), prompt, maxOutputTokens: 16, maxRetries: 0 };
+  expect((await generateText(request)).text).not.toBe("");
+  expect(await streamText(request).text).not.toBe("");
   const schema = jsonSchema<{ polite: boolean }>({
     type: "object",
     properties: { polite: { type: "boolean" } },
@@ -160,7 +160,7 @@ test("the AI SDK answers, streams and parses objects", async () => {
     additionalProperties: false,
   });
   const { output } = await generateText({
-    ...asked,
+    ...request,
     maxOutputTokens: 64,
     output: Output.object({ schema }),
   });
@@ -177,18 +177,18 @@ test("LangChain invokes, streams and embeds", async () => {
   expect(await new OpenAIEmbeddings({ ...connection, model }).embedQuery("a")).not.toHaveLength(0);
 });
 
-test("Anthropic's client answers whole and streamed", async () => {
+test("Anthropic's client gets buffered and streamed responses", async () => {
   const anthropic = new Anthropic({ baseURL: url, apiKey, maxRetries: 0 });
-  const asked = { model, messages, max_tokens: 16 };
-  const whole = await anthropic.messages.create(asked);
-  expect(whole.content).toMatchObject([{ type: "text" }]);
-  expect(whole.usage.output_tokens).toBeGreaterThan(0);
-  const streamed = await anthropic.messages.stream(asked).finalMessage();
+  const request = { model, messages, max_tokens: 16 };
+  const buffered = await anthropic.messages.create(request);
+  expect(buffered.content).toMatchObject([{ type: "text" }]);
+  expect(buffered.usage.output_tokens).toBeGreaterThan(0);
+  const streamed = await anthropic.messages.stream(request).finalMessage();
   expect(streamed.content).toMatchObject([{ type: "text" }]);
   expect(["end_turn", "max_tokens"]).toContain(streamed.stop_reason);
 });
 
-test("Ollama's own client chats, generates, embeds and looks around", async () => {
+test("Ollama's own client chats, generates, embeds, and lists and shows models", async () => {
   const ollama = new Ollama({ host: url });
   const options = { num_predict: 8 };
   expect((await ollama.chat({ model, messages, options })).message.content).not.toBe("");
@@ -205,45 +205,45 @@ testPythonClients(() => ({ url, model }));
 
 describeOllamaCli(() => outputs);
 
-describe("a client that leaves", () => {
+describe("a client that disconnects", () => {
   test.each([true, false])("stops Ollama within a second (streamed: %j)", async (stream) => {
     const ended = /POST\s+"\/api\/chat"/;
-    const before = await logged(ended);
+    const before = await countLogLines(ended);
     const controller = new AbortController();
-    const answer = openai().chat.completions.create(
+    const completion = openai().chat.completions.create(
       { model, ...endless, stream },
       { signal: controller.signal },
     );
     if (stream) {
-      // Not a loop: leaving one closes the stream.
-      const chunks = ((await answer) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+      // Not a for loop, because leaving it closes the stream.
+      const chunks = ((await completion) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
       for (let read = 0; read < 3; read += 1) expect(await chunks.next()).toMatchObject({ done: false });
     } else {
-      answer.catch(() => undefined);
+      completion.catch(() => undefined);
       await sleep(300);
     }
     const busy = await expires();
     expect(busy).toBeDefined();
     await sleep(100);
-    expect([await logged(ended), await expires()]).toEqual([before, busy]);
-    const left = Date.now();
+    expect([await countLogLines(ended), await expires()]).toEqual([before, busy]);
+    const disconnectedAt = Date.now();
     controller.abort();
-    // Reading the log may take longer on a busy machine than what is measured: the line has its own time.
+    // On a busy machine, reading the log may take longer than the measured time, so the line's own timestamp counts.
     const patient = { timeout: 15_000, interval: 50 };
-    await expect.poll(() => logged(ended), patient).toBe(before + 1);
+    await expect.poll(() => countLogLines(ended), patient).toBe(before + 1);
     await expect.poll(expires, patient).toBeGreaterThan(busy ?? 0);
-    expect(Math.max(...(await loggedAt(ended))) - left).toBeLessThan(1300);
+    expect(Math.max(...(await readLogTimes(ended))) - disconnectedAt).toBeLessThan(1300);
   });
 });
 
-test("a cold load is one for all that wait, and goes on for them when the first one leaves", async () => {
+test("waiting requests share one cold load, which continues when the first client disconnects", async () => {
   const ollama = new Ollama({ host: outputs.ollamaUrl });
   await ollama.generate({ model, prompt: "", keep_alive: 0 });
   await expect
     .poll(async () => (await ollama.ps()).models.map(({ name }) => name), { timeout: 10_000 })
     .not.toContain(model);
   const started = /msg="starting runner"/;
-  const before = await logged(started);
+  const before = await countLogLines(started);
   const impatient = new AbortController();
   const first = openai().chat.completions.create(
     { model, messages, max_completion_tokens: 4 },
@@ -255,12 +255,12 @@ test("a cold load is one for all that wait, and goes on for them when the first 
     openai().chat.completions.create({ model, messages, max_completion_tokens: 4 }),
   );
   impatient.abort();
-  for (const answer of await Promise.all(others)) expect(answer.choices[0]?.message.content).not.toBe("");
+  for (const response of await Promise.all(others)) expect(response.choices[0]?.message.content).not.toBe("");
   await expect(first).rejects.toThrow();
-  expect(await logged(started)).toBe(before + 1);
+  expect(await countLogLines(started)).toBe(before + 1);
 });
 
-test("a conversation longer than the context is refused, and cut only when asked to", async () => {
+test("a conversation longer than the context is rejected, and truncated only on request", async () => {
   const long = {
     model,
     messages: [{ role: "user" as const, content: "word ".repeat(1000) }],
@@ -272,15 +272,15 @@ test("a conversation longer than the context is refused, and cut only when asked
     code: "context_length_exceeded",
     message: expect.stringMatching(/512 tokens/) as string,
   });
-  const cut = await openai().chat.completions.create({
+  const truncated = await openai().chat.completions.create({
     ...long,
     ...narrow,
     ...({ truncate: true } as object),
   });
-  expect(cut.usage?.prompt_tokens).toBeLessThanOrEqual(512);
+  expect(truncated.usage?.prompt_tokens).toBeLessThanOrEqual(512);
 });
 
-test("a model that is to stay loaded is loaded again, for good, when Ollama was started anew", async () => {
+test("a model with keepLoaded is loaded again and kept after a restart of Ollama", async () => {
   await docker(["container", "restart", outputs.containers.ollama]);
   await expect.poll(isKept, { timeout: 30_000, interval: 500 }).toBe(true);
 });

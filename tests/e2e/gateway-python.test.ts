@@ -5,7 +5,7 @@ import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { type LogLine, startFake, startGateway } from "../../test-support/gateway/gateway-harness.ts";
 import { pythonPackages, runPython } from "./python.ts";
 
-// Here and not among the gateway's own tests because it needs Python, packages from the registry, and half a minute.
+// Not one of the gateway's own tests, because it needs Python, packages from the registry, and half a minute.
 
 beforeAll(async () => {
   await pythonPackages();
@@ -49,7 +49,7 @@ test("the Python clients of OpenAI and Ollama work through the gateway", async (
   });
 });
 
-/** What a model says that is held to a form, or has a tool and no result of it yet; else it says what it always does. */
+/** A judgement if a format is requested, a tool call if a tool has no result yet; otherwise the default response. */
 function judgementOrCall({ format, tools, messages, stream }: OllamaChatRequest): Step[] | undefined {
   if (format !== undefined) {
     const [head, tail] = ['{"polite":', " true}"];
@@ -69,14 +69,14 @@ const checks = [
   "response_schema_conformance",
 ];
 
-/** Halves of the gateway's operations, for two processes: each of them keeps one core busy. */
+/** The gateway's operations in two halves, for two processes that use one core each. */
 const parts = [
   ["--include-path-regex", "^/v1/"],
   ["--exclude-path-regex", "^/v1/"],
 ] as const;
 
-/** What Schemathesis says when it has found nothing; it fails otherwise. */
-function schemathesis(args: readonly string[], environment: Record<string, string>): Promise<string> {
+/** Runs Schemathesis and returns its output. Rejects if it finds a failure. */
+function runSchemathesis(args: readonly string[], environment: Record<string, string>): Promise<string> {
   return runPython(
     [
       ...["-c", "from schemathesis.cli import schemathesis; schemathesis()", "run", ...args],
@@ -86,27 +86,30 @@ function schemathesis(args: readonly string[], environment: Record<string, strin
   );
 }
 
-test("Schemathesis finds no failure of the gateway's own, and no answer that the document does not describe", async () => {
+test("Schemathesis finds no failure of the gateway and no response that the OpenAPI document does not describe", async () => {
   const { url } = await startGateway(await startFake());
-  const found = await Promise.all(
+  const outputs = await Promise.all(
     parts.map((part) =>
-      schemathesis([`${url}/openapi.json`, ...part, "--phases", "coverage,fuzzing", "--max-examples", "25"], {
-        SCHEMATHESIS_HOOKS: "any_model",
-      }),
+      runSchemathesis(
+        [`${url}/openapi.json`, ...part, "--phases", "coverage,fuzzing", "--max-examples", "25"],
+        {
+          SCHEMATHESIS_HOOKS: "any_model",
+        },
+      ),
     ),
   );
-  for (const said of found) expect(said).toMatch(/Tested: \d{2}/);
+  for (const output of outputs) expect(output).toMatch(/Tested: \d{2}/);
 });
 
-test("Schemathesis finds none with keys either: right ones, wrong ones, used up ones, and none", async () => {
+test("Schemathesis finds nothing with valid, invalid, exhausted and missing keys either", async () => {
   const fake = await startFake();
   const admin = newKey("root", ["admin"]);
   const limited = newKey("ada", ["requests=1"]);
   const open = await startGateway(fake);
   const keyed = await startGateway(fake, { API_KEYS: `${admin.line};${limited.line}` });
-  const found = await Promise.all(
+  const outputs = await Promise.all(
     parts.map((part) =>
-      schemathesis(
+      runSchemathesis(
         [
           `${open.url}/openapi.json`,
           "--url",
@@ -121,13 +124,13 @@ test("Schemathesis finds none with keys either: right ones, wrong ones, used up 
       ),
     ),
   );
-  for (const said of found) expect(said).toMatch(/Tested: \d{2}/);
-  // That it came to all of them.
-  const answers = keyed.log.flatMap((line) => {
+  for (const output of outputs) expect(output).toMatch(/Tested: \d{2}/);
+  // It reached each of these routes with each kind of key.
+  const responses = keyed.log.flatMap((line) => {
     const { msg, route, status } = JSON.parse(line) as LogLine;
     return msg === "request" ? `${String(route)} ${String(status)}` : [];
   });
   for (const route of ["/v1/chat/completions", "/v1/messages", "/api/chat", "/api/pull"]) {
-    for (const status of [200, 401, 429]) expect(answers).toContain(`${route} ${String(status)}`);
+    for (const status of [200, 401, 429]) expect(responses).toContain(`${route} ${String(status)}`);
   }
 });

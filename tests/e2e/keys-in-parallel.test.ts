@@ -5,7 +5,7 @@ const project = new Project({ stack: "keysparallel", ollamaPort: "auto", gateway
 
 afterAll(() => project.dispose());
 
-it("keys that were added at the same time took each other's place", async () => {
+it("keeps all keys that are added at the same time", async () => {
   const keys = (...args: string[]) =>
     project.run(process.execPath, ["scripts/commands/keys.ts", ...args]).done;
   await project.pulumi("stack", "init", project.stack);

@@ -10,8 +10,8 @@ const gateways = ["ollama-stack-keyring-gateway", "ollama-stack-keyring-gateway-
 const usageVolume = "usage-of-keyring";
 const [ada, bob] = [newKey("ada", ["requests=600"]), newKey("bob", [])];
 
-/** Runs `npm run keys`; returns the key that it printed, if it printed one. */
-async function keys(...args: string[]): Promise<{ output: string; key: string }> {
+/** Runs `npm run keys`; returns its output and the key in it, if any. */
+async function runKeys(...args: string[]): Promise<{ output: string; key: string }> {
   const { code, output } = await project.run(process.execPath, ["scripts/commands/keys.ts", ...args]).done;
   expect(code, output).toBe(0);
   return { output, key: /^ {2}(sk-\S+)$/m.exec(output)?.[1] ?? "" };
@@ -22,8 +22,8 @@ async function statusOf(key: string, path = "/v1/models"): Promise<number> {
   return (await fetch(`http://127.0.0.1:${String(gatewayPort)}${path}`, { headers })).status;
 }
 
-/** What was made when: the same again means that no container was replaced or restarted. */
-async function containers(): Promise<string> {
+/** IDs and start times of the containers: unchanged if none was replaced or restarted. */
+async function containerStates(): Promise<string> {
   const names = await docker([
     "container",
     "ls",
@@ -36,7 +36,7 @@ async function containers(): Promise<string> {
   return await docker(["container", "inspect", "--format", format, ...names.trim().split("\n").toSorted()]);
 }
 
-async function audited(container: string): Promise<Record<string, unknown>[]> {
+async function readAuditLines(container: string): Promise<Record<string, unknown>[]> {
   const log = await docker(["container", "logs", container], { merge: true });
   return log
     .split("\n")
@@ -45,51 +45,51 @@ async function audited(container: string): Promise<Record<string, unknown>[]> {
 }
 
 beforeAll(async () => {
-  // No level hides what administrators do.
+  // Audit lines are written at every log level.
   project.configure({ gatewayApiKeys: ["# team", ada.line], gatewayLogLevel: "fatal" });
   await project.pulumi("stack", "init", project.stack);
   await project.pulumi("up", "--yes", "--skip-preview");
 });
 afterAll(async () => {
   await project.dispose();
-  // It belongs to no stack, and is still there.
+  // It belongs to no stack, so destroy keeps it.
   await docker(["volume", "rm", usageVolume]);
   expect(leftovers(project.stack)).toEqual(nothingLeft);
 });
 
-/** The life of keys on a running stack, however it is reached. */
-function rotations(): void {
-  it("a key is added, rotated and revoked on the running stack: no container is replaced or restarted", async () => {
-    const before = await containers();
-    const added = await keys("add", "eve", "requests=60");
+/** Declares tests of key changes on a running stack. */
+function testKeyChanges(): void {
+  it("a key is added, rotated and revoked without replacing or restarting a container", async () => {
+    const before = await containerStates();
+    const added = await runKeys("add", "eve", "requests=60");
     expect(await statusOf(added.key)).toBe(200);
 
-    const rotated = await keys("rotate", "eve");
+    const rotated = await runKeys("rotate", "eve");
     expect(await statusOf(added.key)).toBe(200);
     expect(await statusOf(rotated.key)).toBe(200);
-    const { output } = await keys("list");
+    const { output } = await runKeys("list");
     expect(output).toMatch(/^eve +[0-9a-f]{8} +valid until \S+Z +requests=60$/m);
     expect(output).toMatch(/^eve +[0-9a-f]{8} +valid +requests=60$/m);
 
     const [, old = ""] = /^eve +([0-9a-f]{8}) +valid until/m.exec(output) ?? [];
-    await keys("revoke", "eve", old);
+    await runKeys("revoke", "eve", old);
     expect(await statusOf(added.key)).toBe(401);
     expect(await statusOf(rotated.key)).toBe(200);
 
-    const successor = await keys("rotate", "eve", "--grace", "0");
+    const successor = await runKeys("rotate", "eve", "--grace", "0");
     expect(await statusOf(rotated.key)).toBe(401);
     expect(await statusOf(successor.key)).toBe(200);
 
-    await keys("revoke", "eve");
+    await runKeys("revoke", "eve");
     expect(await statusOf(successor.key)).toBe(401);
     expect(await statusOf(ada.key)).toBe(200);
-    expect(await containers()).toBe(before);
-    // The state says so, too.
+    expect(await containerStates()).toBe(before);
+    // The state has these changes, too.
     await project.pulumi("preview", "--expect-no-changes");
   });
 
-  it("a change of the config is previewed and made in place", async () => {
-    const before = await containers();
+  it("a config change is previewed and applied in place", async () => {
+    const before = await containerStates();
     const configured = project.configured("gatewayApiKeys");
     project.configure({ gatewayApiKeys: [ada.line, bob.line] });
     const { steps } = JSON.parse(await project.pulumi("preview", "--json")) as {
@@ -105,22 +105,22 @@ function rotations(): void {
     project.configure({ gatewayApiKeys: configured });
     await project.pulumi("up", "--yes", "--skip-preview");
     expect(await statusOf(bob.key)).toBe(401);
-    expect(await containers()).toBe(before);
+    expect(await containerStates()).toBe(before);
   });
 }
 
 describe("a gateway with keys", () => {
-  rotations();
+  testKeyChanges();
 
-  it("writes an audit line for each change of its keys, by name and id, whatever the log level is", async () => {
-    const changes = (await audited(gateways[0] ?? "")).filter(({ act }) => act === "change-keys");
+  it("writes an audit line for each change of its keys, by name and ID, at every log level", async () => {
+    const changes = (await readAuditLines(gateways[0] ?? "")).filter(({ act }) => act === "change-keys");
     expect(changes[0]).toMatchObject({
       target: "/keys/api-keys",
       added: [expect.stringMatching(/^eve:[0-9a-f]{8}$/) as string],
       removed: [],
       changed: [],
     });
-    // The rotation: a second key, and the first one expires.
+    // The rotation adds a second key and gives the first one an expiry.
     expect(changes[1]).toMatchObject({
       added: [expect.stringMatching(/^eve:/) as string],
       removed: [],
@@ -128,15 +128,15 @@ describe("a gateway with keys", () => {
     });
   });
 
-  it("keeps changed keys over a restart", async () => {
-    const { key } = await keys("add", "kept");
+  it("keeps changed keys across a restart", async () => {
+    const { key } = await runKeys("add", "kept");
     await docker(["container", "restart", "--time", "1", gateways[0] ?? ""]);
     await expect.poll(() => statusOf(key).catch(() => 0), { timeout: 30_000 }).toBe(200);
-    await keys("revoke", "kept");
+    await runKeys("revoke", "kept");
     expect(await statusOf(key)).toBe(401);
   });
 
-  it("gets its keys back when somebody changed them by hand: npm run drift tells, npm run up repairs", async () => {
+  it("recovers from keys that were changed by hand: npm run drift reports them, npm run up repairs them", async () => {
     const image = String(project.configured("gatewayBaseImage"));
     await writeVolumeFile(
       { volume: "ollama-stack-keyring-gateway-keys", name: "api-keys", image },
@@ -149,16 +149,16 @@ describe("a gateway with keys", () => {
       2,
       expect.stringMatching(/gateway-keys[^]*as deployed \(not shown\)/),
     ]);
-    const before = await containers();
+    const before = await containerStates();
     const environment = { OLLAMA_STACK_API_KEY: ada.key };
     const up = await project.run(process.execPath, ["scripts/commands/up.ts"], environment).done;
     expect(up.code, up.output).toBe(0);
     expect([await statusOf(ada.key), await statusOf(bob.key)]).toEqual([200, 401]);
-    expect(await containers()).toBe(before);
+    expect(await containerStates()).toBe(before);
   });
 
-  it("is not opened when its last key is revoked", async () => {
-    const { output } = await keys("revoke", "ada");
+  it("stays closed when its last key is revoked", async () => {
+    const { output } = await runKeys("revoke", "ada");
     expect(output).toContain("would be open to everyone");
     expect(await statusOf(ada.key)).toBe(401);
     expect(await statusOf("")).toBe(401);
@@ -171,7 +171,7 @@ describe("a gateway with keys", () => {
     expect(refused.code).not.toBe(0);
   });
 
-  it("does not forget what a key has used when its container is replaced", async () => {
+  it("keeps the usage of a key when its container is replaced", async () => {
     await docker(["volume", "create", usageVolume]);
     const spender = newKey("spender", ["tokens_per_day=1"]);
     project.configure({ gatewayApiKeys: [ada.line, spender.line], gatewayUsageVolume: usageVolume });
@@ -188,10 +188,10 @@ describe("a gateway with keys", () => {
     expect(await spend()).toEqual([200, expect.any(String)]);
     expect(await spend()).toEqual([429, expect.stringContaining("rate_limit_exceeded")]);
 
-    const before = await containers();
+    const before = await containerStates();
     project.configure({ gatewayEnvironment: { QUEUE_LIMIT: 63 } });
     await project.pulumi("up", "--yes", "--skip-preview");
-    expect(await containers()).not.toBe(before);
+    expect(await containerStates()).not.toBe(before);
     expect(await spend()).toEqual([429, expect.stringContaining("rate_limit_exceeded")]);
     expect((await project.run(process.execPath, ["scripts/commands/drift.ts"]).done).code).toBe(0);
   });
@@ -203,10 +203,10 @@ describe("two gateways behind an edge", () => {
     await project.pulumi("up", "--yes", "--skip-preview");
   });
 
-  rotations();
+  testKeyChanges();
 
-  it("have both taken each change", async () => {
-    const [first, second] = await Promise.all(gateways.map(audited));
+  it("both apply each change", async () => {
+    const [first, second] = await Promise.all(gateways.map(readAuditLines));
     const changes = (lines: Record<string, unknown>[] = []) =>
       lines.filter(({ act }) => act === "change-keys").map(({ added, removed }) => [added, removed]);
     expect(changes(second).length).toBeGreaterThan(4);
