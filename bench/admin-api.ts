@@ -1,5 +1,5 @@
-// node bench/admin-api.ts [SERIES [SECONDS]]: what the admin API and one open console cost the gateway's processor under
-// load. By profiles: two processes of the same program differ by more than the difference between with and without.
+// node bench/admin-api.ts [SERIES [SECONDS]]: the processor time of the admin API, with and without an open console, under
+// load. It is taken from profiles, because two processes of the same program differ by more than what is measured.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -54,7 +54,7 @@ function start(profiles: string): ChildProcess {
   });
 }
 
-async function untilReady(pool: Pool): Promise<void> {
+async function waitUntilReady(pool: Pool): Promise<void> {
   for (;;) {
     const ready = await pool.request({ method: "GET", path: "/ready" }).catch(() => undefined);
     await ready?.body.dump();
@@ -63,8 +63,8 @@ async function untilReady(pool: Pool): Promise<void> {
   }
 }
 
-/** As many requests as the connections can send. @returns how many responses there were */
-async function load(pool: Pool): Promise<number> {
+/** Sends as many requests as the connections can. @returns the number of responses */
+async function runLoad(pool: Pool): Promise<number> {
   const body = '{"model":"m","messages":[{"role":"user","content":"Hi"}]}';
   const headers = { "content-type": "application/json" };
   const end = performance.now() + SECONDS * 1000;
@@ -92,7 +92,7 @@ const profileSchema = z.object({
   timeDeltas: z.array(z.number()),
 });
 
-/** The share of the busy time in which the code of the admin API was on the stack, percent. */
+/** The share of busy time with code of the admin API on the stack, percent. */
 function shareOf(profile: z.infer<typeof profileSchema>): number {
   const parents = new Map(
     profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])),
@@ -116,15 +116,15 @@ async function measure(hasConsole: boolean): Promise<{ readonly share: number; r
   const child = start(profiles);
   const url = `http://127.0.0.1:${String(PORT)}`;
   const pool = new Pool(url, { connections: CONNECTIONS });
-  const leaving = new AbortController();
+  const consoleConnection = new AbortController();
   try {
-    await untilReady(pool);
+    await waitUntilReady(pool);
     if (hasConsole) {
-      const events = await fetch(`${url}/admin/events`, { signal: leaving.signal });
+      const events = await fetch(`${url}/admin/events`, { signal: consoleConnection.signal });
       void events.body?.pipeTo(new WritableStream()).catch(() => undefined);
     }
-    const count = await load(pool);
-    leaving.abort();
+    const count = await runLoad(pool);
+    consoleConnection.abort();
     await pool.destroy();
     const exited = once(child, "exit");
     child.kill("SIGTERM");
@@ -140,7 +140,7 @@ async function measure(hasConsole: boolean): Promise<{ readonly share: number; r
   }
 }
 
-function show(what: string, shares: readonly number[]): void {
+function print(what: string, shares: readonly number[]): void {
   const sorted = shares.toSorted((one, other) => one - other);
   const [least, middle, most] = [0, Math.floor(sorted.length / 2), sorted.length - 1].map(
     (n) => sorted[n] ?? NaN,
@@ -150,19 +150,19 @@ function show(what: string, shares: readonly number[]): void {
 }
 
 const shares: { readonly without: number[]; readonly with: number[] } = { without: [], with: [] };
-let responsesInAll = 0;
+let totalResponses = 0;
 for (let n = 0; n < SERIES; n += 1) {
   for (const hasConsole of n % 2 === 0 ? [false, true] : [true, false]) {
     const { share, count } = await measure(hasConsole);
     (hasConsole ? shares.with : shares.without).push(share);
-    responsesInAll += count;
+    totalResponses += count;
   }
 }
 ollama.close();
 ollama.closeAllConnections();
-const amount = `${String(SERIES)} processes each, ${String(Math.round(responsesInAll / SERIES / 2))} responses a process`;
+const amount = `${String(SERIES)} processes each, ${String(Math.round(totalResponses / SERIES / 2))} responses per process`;
 console.log(
-  `The admin API's share of the gateway's busy time under load, median (least to most); ${amount}:`,
+  `The admin API's share of the gateway's busy time under load, median (lowest to highest); ${amount}:`,
 );
-show("no console open  ", shares.without);
-show("one console open ", shares.with);
+print("no console open  ", shares.without);
+print("one console open ", shares.with);

@@ -11,7 +11,7 @@ import { setup } from "../scripts/setup/setup.ts";
 import { Load } from "./load-process.ts";
 import { type BenchOptions, positive } from "./options.ts";
 import { freePort } from "../host/free-port.ts";
-import { statusOf } from "./pinned.ts";
+import { statusOf } from "./pinned-process.ts";
 import { publish, table } from "./results.ts";
 import { type Summary, summaryOf, withSpread } from "./summary.ts";
 
@@ -34,7 +34,7 @@ export async function benchImage({ rounds: given = "5", write = false }: BenchOp
     const own = (await sizeOf(image)) - (await sizeOf(base));
     const starts: Start[] = [];
     for (let round = 0; round < rounds; round += 1) starts.push(await start(load.port));
-    const ms = (of: (each: Start) => number): string => withSpread(spread(starts.map(of)), 0);
+    const ms = (timeOf: (each: Start) => number): string => withSpread(spread(starts.map(timeOf)), 0);
     const results = [
       `- Docker ${(await docker(["version", "--format", "{{.Server.Version}}"])).trim()}, base image ${base}`,
       "",
@@ -57,9 +57,9 @@ export async function benchImage({ rounds: given = "5", write = false }: BenchOp
 }
 
 interface Start {
-  /** ms since the engine's own time of the container's start. */
+  /** From the engine's timestamp of the container's start, ms. */
   readonly fromStart: number;
-  /** ms since the request to the engine. */
+  /** From the request to the engine, ms. */
   readonly fromCall: number;
 }
 
@@ -74,7 +74,7 @@ async function start(ollamaPort: number): Promise<Start> {
     REQUIRED_MODELS: "fast",
   } satisfies Partial<Record<VariableName, string>>;
   const env = Object.entries(variables).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
-  // The host's network, because the fake Ollama is on its loopback.
+  // The fake Ollama listens on the host's loopback.
   const id = (await docker(["create", "--network", "host", ...env, image])).trim();
   try {
     const called = Date.now();
@@ -92,7 +92,7 @@ async function start(ollamaPort: number): Promise<Start> {
   }
 }
 
-/** What the stack of this machine builds on: by its config, else by the project's default. */
+/** The base image configured for this machine's stack, or the project's default. */
 async function baseImage(): Promise<string> {
   const { stack } = await setup();
   const { config } = parse(readFileSync(join(root, `Pulumi.${stack}.yaml`), "utf8")) as {
@@ -108,6 +108,6 @@ async function sizeOf(name: string): Promise<number> {
 
 function spread(values: readonly number[]): Summary {
   const summary = summaryOf(values);
-  if (summary === undefined) throw new Error("nothing was measured");
+  if (summary === undefined) throw new Error("there are no results");
   return summary;
 }

@@ -14,8 +14,8 @@ export const fakeModels = ["fast", "paced", "open", "slow", "cold"] as const;
 
 export type FakeModel = (typeof fakeModels)[number];
 
-/** The requests of a load, and their target. */
-export interface Question {
+/** A request of the load generator, and its target. */
+export interface LoadRequest {
   readonly port: number;
   readonly path: string;
   readonly model: string;
@@ -30,41 +30,41 @@ export interface Spread {
   readonly max: number;
 }
 
-/** What was wrong with answers, and how often. */
+/** What was wrong with responses, and how often. */
 export type Faults = Readonly<Record<string, number>>;
 
-/** Clients that sent the next request as soon as they had a response. Only right responses are counted. */
+/** The result of clients that sent each request as soon as they had the last response. Counts correct responses only. */
 export interface ClosedResult {
-  readonly answers: number;
-  /** From the first question to the last answer. */
+  readonly responses: number;
+  /** From the first request to the last response. */
   readonly seconds: number;
   readonly faults: Faults;
   readonly latency: Spread;
-  /** From the question to the first token. */
+  /** From the request to the first token. */
   readonly first: Spread;
   /** Between two tokens. */
   readonly gap: Spread;
 }
 
 export interface OpenResult {
-  /** Streams that have begun. */
+  /** Streams that began. */
   readonly flowing: number;
   readonly faults: Faults;
 }
 
-export interface LeaveResult {
-  /** Requests that had reached Ollama when their clients left. */
+export interface DisconnectResult {
+  /** Requests that had reached Ollama when their clients disconnected. */
   readonly reached: number;
-  /** Requests that did not run in Ollama a second later, nor began after that. */
+  /** Requests that neither ran in Ollama a second later nor began after that. */
   readonly stopped: number;
 }
 
-/** How many tokens the fake writes in a piece when it is as fast as it can be; see README.md. */
-export const TOKENS_A_PIECE = 3;
+/** Number of tokens that the fake writes at once as the model `fast`; see README.md. */
+const TOKENS_PER_WRITE = 3;
 
 const source = join(import.meta.dirname, "load");
 
-/** The program with the fake Ollama and the clients in it, built unless it is there. */
+/** Returns the path of the program with the fake Ollama and the clients, which is built if it is missing. */
 async function loadProgram(): Promise<string> {
   const name = "bench-load";
   const key = keyOfFolder(source);
@@ -81,7 +81,7 @@ async function loadProgram(): Promise<string> {
   return binary;
 }
 
-/** The fake Ollama and the clients: one process on one core. One run at a time. */
+/** The fake Ollama and the clients, in one process on one core. It runs one load at a time. */
 export class Load {
   /** Where the fake Ollama listens. */
   readonly port: number;
@@ -102,7 +102,7 @@ export class Load {
   }
 
   static async start(): Promise<Load> {
-    const command = ["-c", LOAD_CORE, await loadProgram(), "-burst", `${TOKENS_A_PIECE}`];
+    const command = ["-c", LOAD_CORE, await loadProgram(), "-burst", `${TOKENS_PER_WRITE}`];
     const child = spawn("taskset", command, { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const { port } = await next<{ port: number }>(lines);
@@ -114,22 +114,29 @@ export class Load {
     return new Load(port, (line) => child.stdin.write(`${line}\n`), lines, stop);
   }
 
-  closed(question: Question, connections: number, seconds: number): Promise<ClosedResult> {
-    return this.#run({ run: "closed", ...question, connections, seconds });
+  closed(request: LoadRequest, connections: number, seconds: number): Promise<ClosedResult> {
+    return this.#run({ run: "closed", ...request, connections, seconds });
   }
 
   /** Opens streams and holds them until `close`. */
-  open(question: Question, connections: number): Promise<OpenResult> {
-    return this.#run({ run: "open", ...question, connections });
+  open(request: LoadRequest, connections: number): Promise<OpenResult> {
+    return this.#run({ run: "open", ...request, connections });
   }
 
   close(): Promise<unknown> {
     return this.#run({ run: "close" });
   }
 
-  /** Clients that ask and leave: when all have reached Ollama or a second has passed, or once all have a token. */
-  leave(question: Question, connections: number, after: "nothing" | "token"): Promise<LeaveResult> {
-    return this.#run({ run: "leave", ...question, connections, after });
+  /**
+   * Sends requests and disconnects: after a token, once all clients have one; after nothing, once all requests have
+   * reached Ollama or a second has passed.
+   */
+  disconnect(
+    request: LoadRequest,
+    connections: number,
+    after: "nothing" | "token",
+  ): Promise<DisconnectResult> {
+    return this.#run({ run: "disconnect", ...request, connections, after });
   }
 
   #run<Result>(command: object): Promise<Result> {
@@ -140,6 +147,6 @@ export class Load {
 
 async function next<Value>(lines: AsyncIterator<string>): Promise<Value> {
   const line = await lines.next();
-  if (line.done === true) throw new Error("the load generator ended: what it said is above");
+  if (line.done === true) throw new Error("the load generator ended: its output is above");
   return JSON.parse(line.value) as Value;
 }

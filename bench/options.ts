@@ -11,7 +11,7 @@ export interface BenchOptions {
   readonly seed?: string;
 }
 
-/** A number of the command line that has to be above 0. */
+/** Parses the value of an option. @throws SetupError unless it is above 0 */
 export function positive(option: string, text: string): number {
   const number = Number(text);
   if (!(number > 0)) throw new SetupError(`--${option} ${text}: it must be a number above 0`);

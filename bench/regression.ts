@@ -1,59 +1,40 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SetupError } from "../host/exec.ts";
 import { printLine } from "../host/progress.ts";
-import { leaveGatewayCore } from "./cores.ts";
-import { Load } from "./load-process.ts";
-import { measureMemory, type Plan, type Stage } from "./measures.ts";
+import { type MeasureName, measureNames, measures, titleOf } from "./measures.ts";
 import { type BenchOptions, positive } from "./options.ts";
+import { measureMemory } from "./peer-measurements.ts";
 import { gatewayAt, ours } from "./peers/ours.ts";
 import type { Peer } from "./peers/peer.ts";
-import type { PinnedProcess } from "./pinned.ts";
-import { publish, table } from "./results.ts";
+import type { PinnedProcess } from "./pinned-process.ts";
+import { table } from "./results.ts";
+import { CONNECTIONS, type Plan, SETTLE_MS, type Stage, withStage } from "./stage.ts";
 import { quantile, summaryOf } from "./summary.ts";
 
-const CONNECTIONS = 16;
-// Until V8 has optimized what is hot: later for the commit that has more code.
+// V8 has optimized the hot code by then. The commit with more code takes longer.
 const WARM_UP_SECONDS = 10;
-const SETTLE_MS = 2000;
 // Short, so that both commits get windows in which the machine does nothing else.
 const WINDOW_SECONDS = "0.2";
 const WINDOWS = "20";
 
 interface Counts {
   /**
-   * How often processes are started for a load: those of the same commit differ by 10 %, with what V8 compiles and which
-   * memory they get.
+   * How often new processes are started for a load: those of the same commit differ by 10 %, depending on what V8
+   * compiles and which memory they get.
    */
   readonly batches: number;
   /** Processes of each commit at a time. */
   readonly processes: number;
   /** Windows of load for each process. */
   readonly windows: number;
+  /** Starts of each commit. */
   readonly starts: number;
 }
 
-const BEST = 0.1;
-const MIDDLE = 0.5;
+/** The quantiles of a process's windows that the table shows. */
+const QUANTILES = { "best tenth": 0.1, median: 0.5 };
 
-const measures = {
-  wholeCpu: { title: "CPU a whole answer (µs)", digits: 1 },
-  whole: { title: "time a whole answer at 16 connections (µs)", digits: 1 },
-  streamCpu: { title: "CPU a 64-token stream (µs)", digits: 0 },
-  stream: { title: "time a 64-token stream at 16 connections (µs)", digits: 0 },
-  ready: { title: "from start to ready (ms)", digits: 0 },
-  readyCpu: { title: "CPU from start to ready (ms)", digits: 0 },
-  idleMemory: { title: "memory, idle (MiB)", digits: 0 },
-  memory200: { title: "memory with 200 open streams (MiB)", digits: 0 },
-  memory1000: { title: "memory with 1,000 open streams (MiB)", digits: 0 },
-  loadedMemory: { title: "memory after load (MiB)", digits: 0 },
-} as const;
-
-type MeasureName = keyof typeof measures;
-
-/** A commit's samples of each measure: one list for each process that was measured. */
+/** A commit's samples of each measure: one list per process. */
 type Samples = Map<MeasureName, number[][]>;
 
 interface Commit {
@@ -61,9 +42,13 @@ interface Commit {
   readonly samples: Samples;
 }
 
-/** This gateway beside an earlier commit of it, in short windows that alternate. */
+/** Compares this gateway with an earlier commit of it, in short windows that alternate. */
 export async function benchRegression(options: BenchOptions): Promise<void> {
-  const { before, quick = false, write = false } = options;
+  const { before, only, quick = false, write = false } = options;
+  if (only !== undefined)
+    throw new SetupError(
+      `--only ${only}: the regression benchmark measures this gateway only, so leave the option out`,
+    );
   if (before === undefined) throw new SetupError("the regression benchmark needs --before COMMIT");
   const windows = positive("rounds", options.rounds ?? (quick ? "2" : WINDOWS));
   const counts: Counts = quick
@@ -71,28 +56,16 @@ export async function benchRegression(options: BenchOptions): Promise<void> {
     : { windows, batches: 3, processes: 2, starts: 20 };
   const seconds = positive("seconds", options.seconds ?? WINDOW_SECONDS);
   const commits = [ours, gatewayAt(before)].map((peer): Commit => ({ peer, samples: new Map() }));
-  const abouts: string[] = [];
-  for (const { peer } of commits) abouts.push(`- ${peer.name}: ${await peer.prepare()}`);
-  const folder = mkdtempSync(join(tmpdir(), "ollama-stack-bench-"));
-  const load = await Load.start();
-  leaveGatewayCore();
-  const faults: string[] = [];
+  const descriptions: string[] = [];
+  for (const { peer } of commits) descriptions.push(`- ${peer.name}: ${await peer.prepare()}`);
   const plan: Plan = {
     seconds,
     warmUpSeconds: quick ? seconds : WARM_UP_SECONDS,
     settleMs: quick ? seconds * 1000 : SETTLE_MS,
     openStreams: quick ? [200] : [200, 1000],
-    leaving: false,
+    disconnects: false,
   };
-  const stage: Stage = {
-    load,
-    folder,
-    plan,
-    fault: (what, counts) => {
-      faults.push(`${what}: ${JSON.stringify(counts)}`);
-    },
-  };
-  try {
+  await withStage(plan, async (stage) => {
     printLine("starts");
     await measureStarts(commits, counts, stage);
     printLine("memory");
@@ -101,26 +74,23 @@ export async function benchRegression(options: BenchOptions): Promise<void> {
       printLine(`load ${batch} of ${counts.batches}`);
       await measureLoad(commits, counts, stage);
     }
-    await publish("regression", [...abouts, "", ...report(commits, counts, seconds)].join("\n"), write);
-    if (faults.length > 0) throw new SetupError(`answers were not as they have to be: ${faults.join("; ")}`);
-  } finally {
-    await load.stop();
-    rmSync(folder, { recursive: true, force: true });
-  }
+    const results = [...descriptions, "", ...report(commits, counts, seconds)].join("\n");
+    await stage.publish("regression", results, write);
+  });
 }
 
 async function measureStarts(commits: readonly Commit[], { starts }: Counts, stage: Stage): Promise<void> {
-  const times = commits.map((commit) => ({ commit, ready: [] as number[], readyCpu: [] as number[] }));
+  const times = commits.map((commit) => ({ commit, readyMs: [] as number[], readyCpuMs: [] as number[] }));
   for (let start = 0; start < starts; start += 1)
-    for (const { commit, ready, readyCpu } of times) {
+    for (const { commit, readyMs, readyCpuMs } of times) {
       const running = await commit.peer.start(stage.load.port, stage.folder);
-      ready.push(running.readyMs);
-      readyCpu.push(running.cpu() / 1000);
+      readyMs.push(running.readyMs);
+      readyCpuMs.push(running.cpu() / 1000);
       await running.stop();
     }
-  for (const { commit, ready, readyCpu } of times) {
-    add(commit.samples, "ready", ready);
-    add(commit.samples, "readyCpu", readyCpu);
+  for (const { commit, readyMs, readyCpuMs } of times) {
+    add(commit.samples, "readyMs", readyMs);
+    add(commit.samples, "readyCpuMs", readyCpuMs);
   }
 }
 
@@ -133,28 +103,29 @@ async function measureIdle(commits: readonly Commit[], { batches }: Counts, stag
     }
 }
 
-interface Loaded {
+interface LoadedProcess {
   readonly commit: Commit;
   readonly running: PinnedProcess;
-  readonly times: Record<"wholeCpu" | "whole" | "streamCpu" | "stream", number[]>;
+  readonly times: Record<"bufferedCpu" | "bufferedTime" | "streamCpu" | "streamTime", number[]>;
 }
 
 async function measureLoad(commits: readonly Commit[], counts: Counts, stage: Stage): Promise<void> {
-  const all: Loaded[] = [];
+  const all: LoadedProcess[] = [];
   try {
     for (let index = 0; index < counts.processes; index += 1)
       for (const commit of commits) {
         const running = await commit.peer.start(stage.load.port, stage.folder);
-        all.push({ commit, running, times: { wholeCpu: [], whole: [], streamCpu: [], stream: [] } });
+        const times = { bufferedCpu: [], bufferedTime: [], streamCpu: [], streamTime: [] };
+        all.push({ commit, running, times });
       }
     for (const each of all)
-      for (const stream of [false, true]) await ask(each, stream, stage.plan.warmUpSeconds, stage);
+      for (const isStream of [false, true]) await runWindow(each, isStream, stage.plan.warmUpSeconds, stage);
     for (let window = 0; window < counts.windows; window += 1)
-      for (const stream of [false, true])
+      for (const isStream of [false, true])
         for (const each of window % 2 === 0 ? all : all.toReversed()) {
-          const { cpu, time } = await ask(each, stream, stage.plan.seconds, stage);
-          each.times[stream ? "streamCpu" : "wholeCpu"].push(cpu);
-          each.times[stream ? "stream" : "whole"].push(time);
+          const { cpu, time } = await runWindow(each, isStream, stage.plan.seconds, stage);
+          each.times[isStream ? "streamCpu" : "bufferedCpu"].push(cpu);
+          each.times[isStream ? "streamTime" : "bufferedTime"].push(time);
         }
     await sleep(stage.plan.settleMs);
     for (const { commit, running, times } of all) {
@@ -166,18 +137,17 @@ async function measureLoad(commits: readonly Commit[], counts: Counts, stage: St
   }
 }
 
-/** Loads a process, and returns what a right answer took of the processor and of the time, µs. */
-async function ask(
-  { commit: { peer }, running }: Loaded,
-  stream: boolean,
+/** Loads a process. Returns the processor time and the time per correct response, µs. */
+async function runWindow(
+  { commit: { peer }, running }: LoadedProcess,
+  isStream: boolean,
   seconds: number,
-  { load, fault }: Stage,
+  stage: Stage,
 ): Promise<{ cpu: number; time: number }> {
   const before = running.cpu();
-  const result = await load.closed(peer.question(running.port, "fast", stream), CONNECTIONS, seconds);
+  const result = await stage.run(peer, peer.request(running.port, "fast", isStream), CONNECTIONS, seconds);
   const cpu = running.cpu() - before;
-  if (Object.keys(result.faults).length > 0) fault(peer.name, result.faults);
-  return { cpu: cpu / result.answers, time: (result.seconds * 1e6) / result.answers };
+  return { cpu: cpu / result.responses, time: (result.seconds * 1e6) / result.responses };
 }
 
 function add(samples: Samples, name: MeasureName, values: readonly number[]): void {
@@ -190,9 +160,9 @@ function report(
   seconds: number,
 ): string[] {
   const names = commits.map(({ peer }) => peer.name);
-  const measured = (Object.keys(measures) as MeasureName[]).filter((name) => commits[0]?.samples.has(name));
+  const measured = measureNames.filter((name) => commits[0]?.samples.has(name));
   const lines = measured.map((name) => {
-    const cells = [BEST, MIDDLE].flatMap((share) => {
+    const cells = Object.values(QUANTILES).flatMap((share) => {
       const [now, then] = commits.map(({ samples }) => medianOfQuantiles(samples.get(name) ?? [], share));
       const { digits } = measures[name];
       return [
@@ -201,10 +171,10 @@ function report(
         ((now ?? NaN) / (then ?? NaN)).toFixed(2),
       ];
     });
-    return [measures[name].title, ...cells];
+    return [titleOf(name), ...cells];
   });
-  const head = ["best tenth", "median"].flatMap((share) => [
-    ...names.map((name) => `${name}, ${share}`),
+  const head = Object.keys(QUANTILES).flatMap((quantile) => [
+    ...names.map((name) => `${name}, ${quantile}`),
     "ratio",
   ]);
   return [
@@ -214,7 +184,7 @@ function report(
   ];
 }
 
-/** Of each process the quantile, and of those the median. */
+/** The median of the processes' quantiles. */
 function medianOfQuantiles(processes: readonly (readonly number[])[], share: number): number {
   return summaryOf(processes.map((values) => quantile(values, share)))?.median ?? NaN;
 }

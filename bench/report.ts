@@ -1,11 +1,11 @@
-import { type MeasureName, measures } from "./measures.ts";
+import { type MeasureName, measureNames, measures, titleOf } from "./measures.ts";
 import { table } from "./results.ts";
 import { type Summaries, withSpread } from "./summary.ts";
 
-/** A column of the tables: a peer and its measurements. */
+/** A column of the tables: a peer and its results. */
 export interface Column {
   readonly name: string;
-  readonly about: string;
+  readonly description: string;
   readonly summaries: Summaries;
 }
 
@@ -13,22 +13,20 @@ export interface Run {
   readonly columns: readonly Column[];
   readonly rounds: number;
   readonly seconds: number;
-  /** Answers that were not as they have to be. */
+  /** Descriptions of incorrect responses. */
   readonly faults: readonly string[];
 }
 
-const names = Object.keys(measures) as MeasureName[];
-
 /** The run's results as Markdown. */
 export function report({ columns, rounds, seconds, faults }: Run): string {
-  const rows = names.filter((name) => columns.some(({ summaries }) => summaries[name] !== undefined));
+  const rows = measureNames.filter((name) => columns.some(({ summaries }) => summaries[name] !== undefined));
   const values = rows.map((name) => [
     titleOf(name),
     ...columns.map(({ summaries }) => withSpread(summaries[name], measures[name].digits)),
   ]);
   const ratios = ratioTable(columns, rows);
   return [
-    ...columns.map(({ name, about }) => `- ${name}: ${about}`),
+    ...columns.map(({ name, description }) => `- ${name}: ${description}`),
     "",
     rounds === 1
       ? `One round; each load lasted ${seconds} s.`
@@ -38,29 +36,24 @@ export function report({ columns, rounds, seconds, faults }: Run): string {
     ...(ratios === undefined ? [] : ["", ratios]),
     "",
     ...(faults.length === 0
-      ? ["Every answer had status 200, the text expected and its proper end."]
-      : ["What was not as it has to be:", "", ...faults.map((line) => `- ${line}`)]),
+      ? ["Every response had status 200, the expected text and a proper end."]
+      : ["Incorrect responses:", "", ...faults.map((line) => `- ${line}`)]),
   ].join("\n");
 }
 
-/** The peers as multiples of the first column, this gateway unless it was left out. */
+/** The peers as multiples of the first column: of this gateway, unless it was left out. */
 function ratioTable(columns: readonly Column[], rows: readonly MeasureName[]): string | undefined {
   const [base, ...others] = columns.filter(({ name }) => name !== "direct");
   if (base === undefined || others.length === 0) return undefined;
   const lines = rows.flatMap((name) => {
     const own = base.summaries[name]?.median;
-    // Counts are no sizes, and a difference that may be below zero has no multiple.
+    // A count has no meaningful multiple, nor has a difference that can be negative.
     if (own === undefined || own <= 0 || measures[name].unit === "" || name === "addedGapP99") return [];
     return [[titleOf(name), ...others.map(({ summaries }) => ratio(summaries[name]?.median, own))]];
   });
   return [`As multiples of ${base.name}:`, "", table(["", ...others.map(({ name }) => name)], lines)].join(
     "\n",
   );
-}
-
-function titleOf(name: MeasureName): string {
-  const { title, unit } = measures[name];
-  return unit === "" ? title : `${title} (${unit})`;
 }
 
 function ratio(value: number | undefined, own: number): string {

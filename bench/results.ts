@@ -6,7 +6,7 @@ import { machine } from "./machine.ts";
 
 const RESULTS = join(import.meta.dirname, "RESULTS.md");
 
-/** Prints a benchmark's results, and on demand puts them into its section of RESULTS.md, or of another file. */
+/** Prints a benchmark's results and, if `write`, replaces its section of RESULTS.md or of another file. */
 export async function publish(name: string, results: string, write: boolean, path = RESULTS): Promise<void> {
   const date = new Date().toISOString().slice(0, 10);
   const text = [`- ${date}`, ...machine().map((line) => `- ${line}`), results].join("\n");
@@ -21,7 +21,7 @@ export async function publish(name: string, results: string, write: boolean, pat
   writeFileSync(path, await format(after, { ...(await resolveConfig(path)), parser: "markdown" }));
 }
 
-/** A table in Markdown, of which all columns but the first are numbers. */
+/** A Markdown table whose columns, except the first, hold numbers. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const rule = head.map((_, index) => (index === 0 ? "---" : "--:"));

@@ -12,36 +12,36 @@ const folder = join(import.meta.dirname, "scale");
 const BACKENDS = [1, 10, 100, 1000];
 const WAITING = [0, 100, 10_000];
 
-/** Measures what the scheduler's decisions cost with many servers, and simulates what they lead to. */
+/** Measures the cost of the scheduler's decisions with many servers, and simulates their results. */
 export async function benchScale(options: BenchOptions): Promise<void> {
   const seed = Number(options.seed ?? 1);
   if (!Number.isSafeInteger(seed))
-    throw new SetupError(`--seed ${options.seed ?? ""}: it must be a whole number`);
+    throw new SetupError(`--seed ${options.seed ?? ""}: it must be an integer`);
   const full: World = { seed, servers: 1000, models: 50, clients: 100_000, keys: 200, seconds: 420 };
   const world = options.quick === true ? { ...full, servers: 50, models: 20, clients: 5000, keys: 50 } : full;
   const decisions = await decisionTable();
   const outcomes: Outcome[] = [];
-  for (const policy of policies) outcomes.push(await simulateApart(policy, world));
+  for (const policy of policies) outcomes.push(await runSimulation(policy, world));
   const { servers, models, clients, keys, seconds } = world;
   const number = (value: number): string => value.toLocaleString("en-US");
   const results = `
-### What a request costs the scheduler
+### Cost of a request in the scheduler
 
-Microseconds of processor time for a complete request: admission, choice, wait, hand-over of the slot. Servers run four requests at once and have three of 50 models loaded; the requests are those of 100 keys.
+Microseconds of processor time for a complete request: admission, choice of a server, wait, release of the slot. Servers run four requests at once and have three of 50 models loaded; requests come from 100 keys.
 
 ${decisions}
 
-### What the choices lead to
+### Results of the choices
 
-${number(servers)} servers of three speeds, ${number(models)} models of which a server holds three in memory, ${number(clients)} clients with ${number(keys)} keys within ${number(seconds)} s, seed ${seed}.
+${number(servers)} servers of three speeds, ${number(models)} models, three of them in a server's memory, ${number(clients)} clients with ${number(keys)} keys within ${number(seconds)} s, seed ${seed}.
 
 ${outcomeTable(outcomes)}
 `;
   await publish("scale", results, options.write === true, join(folder, "RESULTS.md"));
 }
 
-/** Runs in a separate process, because it replaces the clocks with virtual ones. */
-async function simulateApart(policy: Policy, world: World): Promise<Outcome> {
+/** Simulates in a separate process, because the simulation replaces the clocks with virtual ones. */
+async function runSimulation(policy: Policy, world: World): Promise<Outcome> {
   const script = join(folder, "run-simulation.ts");
   const { stdout } = await run(process.execPath, [script, policy, JSON.stringify(world)]);
   return JSON.parse(stdout) as Outcome;
@@ -68,12 +68,12 @@ function outcomeTable(outcomes: readonly Outcome[]): string {
       "",
       "first token p50, s",
       "p99, s",
-      "of the abusive key, p50, s",
+      "p50 of the abusive key, s",
       "fairness between keys",
-      "responses a second",
+      "responses per second",
       "failed",
       "model loads",
-      "prompts found in a cache",
+      "prompts found in the cache",
     ],
     outcomes.map((each) => [
       each.policy,

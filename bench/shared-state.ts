@@ -9,8 +9,8 @@ import { freePort } from "../host/free-port.ts";
 import { FakeOllama } from "../test-support/fakes/ollama/fake-ollama.ts";
 import { RedisServer } from "../test-support/redis/redis-server.ts";
 
-// What it costs a request that gateways share slots, and limits of keys, in Redis: beside a gateway that has its state to
-// itself, in the same rounds.
+// The cost per request of sharing slots and key limits in Redis, compared with a gateway that keeps its state in memory,
+// in the same rounds.
 
 const SERVER = join(import.meta.dirname, "../gateway/src/server.ts");
 const CLIENTS = 16;
@@ -36,11 +36,11 @@ const variants: readonly Variant[] = [
 ];
 
 interface Sample {
-  /** Of one request after another, the median, ms. */
+  /** Median of sequential requests, ms. */
   readonly latencyMs: number;
-  /** Processor time of the gateway for a request of several clients, ms. */
+  /** Processor time of the gateway per request, with concurrent clients, ms. */
   readonly cpuMs: number;
-  /** The same of Redis. */
+  /** Processor time of Redis per request, ms. */
   readonly redisMs: number;
 }
 
@@ -79,7 +79,7 @@ class Gateway {
       });
     });
     const gateway = new Gateway(child, port, key);
-    // Node.js compiles its code while it runs.
+    // Warms up, because Node.js compiles code while it runs.
     await gateway.run(requests, CLIENTS);
     return gateway;
   }
@@ -88,7 +88,7 @@ class Gateway {
     return this.#process.pid ?? 0;
   }
 
-  /** Sends so many requests, with so many at once, and returns how long each took, ms. */
+  /** Sends requests from concurrent clients, and returns the duration of each, ms. */
   async run(count: number, clients: number): Promise<number[]> {
     const times: number[] = [];
     let left = count;
@@ -129,7 +129,7 @@ class Gateway {
   }
 }
 
-/** User and system time of a process so far, ms. */
+/** User and system time of a process, ms. */
 function processorMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /, "")
@@ -160,7 +160,7 @@ try {
     for (const [n, gateway] of gateways.entries()) samples[n]?.push(await measure(gateway, redis));
   for (const gateway of gateways) await gateway.stop();
 
-  const shown = (values: readonly number[], digits: number): string => {
+  const formatValues = (values: readonly number[], digits: number): string => {
     const ordered = values.toSorted((left, right) => left - right);
     const [low = NaN, high = NaN] = [ordered[0], ordered.at(-1)];
     return `${median(values).toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
@@ -175,23 +175,23 @@ try {
     const pairs = alone.map((each, round) => [each, shared[round] ?? each] as const);
     const cells = [
       variants[n]?.name,
-      `${shown(
+      `${formatValues(
         alone.map(({ latencyMs }) => latencyMs),
         2,
       )} ms`,
-      `${shown(
+      `${formatValues(
         pairs.map(([one, other]) => other.latencyMs - one.latencyMs),
         2,
       )} ms`,
-      `${shown(
+      `${formatValues(
         alone.map(({ cpuMs }) => cpuMs),
         3,
       )} ms`,
-      shown(
+      formatValues(
         pairs.map(([one, other]) => other.cpuMs / one.cpuMs),
         2,
       ),
-      `${shown(
+      `${formatValues(
         shared.map(({ redisMs }) => redisMs),
         3,
       )} ms`,

@@ -1,6 +1,6 @@
-import { type Measured, type MeasureName, measures } from "./measures.ts";
+import { type Measured, type MeasureName, measureNames } from "./measures.ts";
 
-/** What several rounds gave: the middle one, and how far apart they were. */
+/** The median of several rounds, and their spread. */
 export interface Summary {
   readonly median: number;
   readonly min: number;
@@ -9,7 +9,7 @@ export interface Summary {
 
 export type Summaries = Partial<Record<MeasureName, Summary>>;
 
-/** Undefined without a value. */
+/** Undefined without values. */
 export function summaryOf(values: readonly number[]): Summary | undefined {
   const sorted = values.toSorted((left, right) => left - right);
   const [min, max] = [sorted[0], sorted.at(-1)];
@@ -24,10 +24,10 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
 }
 
-/** Each measure over the rounds; one that some round lacks is left out. */
+/** Summarizes each measure over the rounds, except those that a round lacks. */
 export function summarize(rounds: readonly Measured[]): Summaries {
   const summaries: Summaries = {};
-  for (const name of Object.keys(measures) as MeasureName[]) {
+  for (const name of measureNames) {
     const values = rounds.flatMap((round) => round[name] ?? []);
     const summary = values.length === rounds.length ? summaryOf(values) : undefined;
     if (summary !== undefined) summaries[name] = summary;
@@ -35,25 +35,25 @@ export function summarize(rounds: readonly Measured[]): Summaries {
   return summaries;
 }
 
-/** What a peer adds to a direct answer, in the same round: noise that lasts longer than a round is in both. */
-export function added(measured: Measured, direct: Measured): Measured {
+/** Includes what a peer adds to direct access in the same round, because noise that lasts longer than a round is in both. */
+export function withAdded(measured: Measured, direct: Measured): Measured {
   const result = { ...measured };
-  for (const [name, of] of [
-    ["addedWholeMs", "wholeMs"],
+  for (const [name, base] of [
+    ["addedBufferedMs", "bufferedMs"],
     ["addedFirstMs", "firstMs"],
     ["addedGapP99", "gapP99"],
   ] as const) {
-    const [through, without] = [measured[of], direct[of]];
+    const [through, without] = [measured[base], direct[base]];
     if (through !== undefined && without !== undefined) result[name] = through - without;
   }
   return result;
 }
 
-/** For a table: the median, and the spread if there is one. */
+/** Formats the median for a table, with the spread if there is one. */
 export function withSpread(summary: Summary | undefined, digits: number): string {
   if (summary === undefined) return "";
   const { median, min, max } = summary;
-  const written = (value: number): string =>
+  const format = (value: number): string =>
     value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return min === max ? written(median) : `**${written(median)}** (${written(min)} to ${written(max)})`;
+  return min === max ? format(median) : `**${format(median)}** (${format(min)} to ${format(max)})`;
 }

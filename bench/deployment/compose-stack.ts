@@ -8,21 +8,21 @@ import { OllamaApi } from "../../components/commands/model-install/ollama-api.ts
 import { docker } from "../../engine/docker-cli.ts";
 import type { ModelConfig } from "../../components/config/models/models.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
-import { timed, type Timed, untilReady } from "./timed.ts";
+import { timed, type Timed, untilReady } from "./timing.ts";
 
 type ServiceName = "ollama" | "gateway";
-const inside = { ollama: 11434, gateway: 8000 } as const satisfies Record<ServiceName, number>;
-const services = Object.keys(inside) as ServiceName[];
+const containerPorts = { ollama: 11434, gateway: 8000 } as const satisfies Record<ServiceName, number>;
+const services = Object.keys(containerPorts) as ServiceName[];
 
-/** What differs between the compose files: side by side, they need names and ports of their own. */
+/** The differences between the compose files. Both run at once, so each needs its own names and ports. */
 interface Variant {
   readonly project: string;
   readonly ports: Readonly<Record<ServiceName, number>>;
-  /** Whether the file sees to it that the model is there, by a service that pulls it and ends. */
+  /** Whether the file has a service that pulls the model and ends. */
   readonly pulls: boolean;
 }
 export const composeFiles = {
-  whole: {
+  withModel: {
     project: "ollama-stack-compose-bench",
     ports: { ollama: 18088, gateway: 18080 },
     pulls: true,
@@ -34,7 +34,7 @@ export const composeFiles = {
   },
 } as const satisfies Record<string, Variant>;
 
-/** What docker inspect says of a container of ours, as far as the compose file has to say the same. */
+/** The part of `docker inspect` of our containers that the compose file repeats. */
 interface Inspected {
   readonly Image: string;
   readonly Config: {
@@ -50,7 +50,7 @@ interface Inspected {
   };
 }
 
-/** A Compose project with the same two containers as a stack of ours, and the same model in a volume. */
+/** A Compose project with the same two containers as our stack, and the same model in a volume. */
 export class ComposeStack {
   readonly #variant: Variant;
   readonly #file: string;
@@ -62,7 +62,7 @@ export class ComposeStack {
     this.#config = config;
   }
 
-  /** @param config folder for DOCKER_CONFIG that has Compose in it */
+  /** @param config the folder for DOCKER_CONFIG */
   static async create(
     variant: Variant,
     { containers }: StackOutputs,
@@ -72,20 +72,20 @@ export class ComposeStack {
     const { project, ports, pulls } = variant;
     const folder = mkdtempSync(join(tmpdir(), "ollama-stack-bench-compose-"));
     const file = join(folder, "compose.yaml");
-    const like = new Map<ServiceName, Inspected>();
+    const ours = new Map<ServiceName, Inspected>();
     for (const name of services) {
       const [found] = JSON.parse(await docker(["container", "inspect", containers[name]])) as [Inspected];
-      // The image stays while the stack that made it is down.
+      // Keeps the image while our stack is down.
       await docker(["image", "tag", found.Image, imageOf(variant, name)]);
-      like.set(name, found);
+      ours.set(name, found);
     }
     const write = (content: Record<string, object>) => {
       const names = { networks: { default: { name: project } }, volumes: { models: { name: project } } };
       writeFileSync(file, stringify({ name: project, ...names, services: content }));
     };
-    const own = Object.fromEntries([...like].map(([name, found]) => [name, service(variant, name, found)]));
+    const own = Object.fromEntries([...ours].map(([name, found]) => [name, service(variant, name, found)]));
     const stack = new ComposeStack(variant, file, config);
-    // The model has a name of its own beside its source's: given once, it stays in the volume.
+    // The model's own name differs from that of its source; it stays in the volume once copied.
     write(own);
     await stack.up();
     await pull(model, ports.ollama);
@@ -94,7 +94,7 @@ export class ComposeStack {
     return stack;
   }
 
-  /** Milliseconds. */
+  /** Returns the duration, ms. */
   async up(): Promise<number> {
     return await timed(() => this.#compose("up", "--detach"));
   }
@@ -103,7 +103,7 @@ export class ComposeStack {
     return await untilReady(`http://127.0.0.1:${this.#variant.ports.gateway}`, () => this.up());
   }
 
-  /** The volume with the model stays. */
+  /** Retains the volume with the model. */
   async down(): Promise<void> {
     await this.#compose("down");
   }
@@ -124,8 +124,8 @@ function imageOf({ project }: Variant, name: ServiceName): string {
   return `${project}:${name}`;
 }
 
-// What a container of ours may do and keep.
-const confined = {
+// The restrictions of our containers.
+const restrictions = {
   read_only: true,
   tmpfs: ["/tmp:rw,noexec,nosuid,nodev,size=64m"],
   cap_drop: ["ALL"],
@@ -138,19 +138,19 @@ function service(variant: Variant, name: ServiceName, { Config, HostConfig }: In
     image: imageOf(variant, name),
     container_name: `${variant.project}-${name}`,
     environment: Config.Env,
-    ports: [`127.0.0.1:${variant.ports[name]}:${inside[name]}`],
+    ports: [`127.0.0.1:${variant.ports[name]}:${containerPorts[name]}`],
     ...(Config.User === "" ? {} : { user: Config.User }),
     ...(name === "ollama" ? { volumes: ["models:/root/.ollama"] } : { depends_on: ["ollama"] }),
     extra_hosts: HostConfig.ExtraHosts ?? [],
     healthcheck: {
       test: Config.Healthcheck.Test,
-      // What is waited for, is looked at as often as can be: Docker 20.10 knows no other interval for the start.
+      // The pull waits for Ollama's health, and Docker 20.10 has no separate interval for the start.
       interval: variant.pulls && name === "ollama" ? "1s" : "10s",
       timeout: "5s",
       retries: 3,
       start_period: "30s",
     },
-    ...confined,
+    ...restrictions,
     mem_limit: HostConfig.Memory,
     memswap_limit: HostConfig.Memory,
     ...(HostConfig.CpuQuota === 0 ? {} : { cpu_quota: HostConfig.CpuQuota }),
@@ -159,7 +159,7 @@ function service(variant: Variant, name: ServiceName, { Config, HostConfig }: In
   };
 }
 
-/** As compose files do it: the gateway comes after a service that pulls the model and ends, as that after Ollama. */
+/** Adds a service that pulls the model and ends, after Ollama and before the gateway, as common compose files do. */
 function withPull(
   { ollama = {}, gateway = {} }: Record<string, object>,
   { name, source = name, insecure = false }: ModelConfig,
@@ -168,20 +168,20 @@ function withPull(
   const model = {
     image,
     entrypoint: ["ollama", "pull", ...(insecure ? ["--insecure"] : []), source],
-    environment: [`OLLAMA_HOST=ollama:${inside.ollama}`],
+    environment: [`OLLAMA_HOST=ollama:${containerPorts.ollama}`],
     depends_on: { ollama: { condition: "service_healthy" } },
-    ...confined,
+    ...restrictions,
   };
-  const after = { model: { condition: "service_completed_successfully" } };
-  return { ollama, model, gateway: { ...gateway, depends_on: after } };
+  const dependsOnModel = { model: { condition: "service_completed_successfully" } };
+  return { ollama, model, gateway: { ...gateway, depends_on: dependsOnModel } };
 }
 
-/** Pulls the model as a stack of ours does, which leaves it in the volume. */
+/** Pulls the model into the volume as our stack does. */
 async function pull({ name, source = name, insecure = false }: ModelConfig, port: number): Promise<void> {
   const api = new OllamaApi(`http://127.0.0.1:${port}`);
-  let last = "";
+  let lastStatus = "";
   for await (const { status } of api.pull(source, insecure, AbortSignal.timeout(600_000)))
-    last = status ?? last;
-  if (last !== "success") throw new Error(`${source} was not pulled: ${last}`);
+    lastStatus = status ?? lastStatus;
+  if (lastStatus !== "success") throw new Error(`pulling ${source} failed: ${lastStatus}`);
   if (source !== name) await api.copy(source, name);
 }

@@ -5,13 +5,13 @@ import { step } from "../../host/progress.ts";
 import { artefact, artefactPath, keyOfFolder } from "../../toolchain/cache.ts";
 import { findGo } from "../../toolchain/go.ts";
 
-/** Docker Compose's module, whose go.mod says which version. */
+/** Docker Compose's module. Its go.mod pins the version. */
 const source = join(import.meta.dirname, "compose");
 const program = "docker-compose";
 const package_ = "github.com/docker/compose/v5/cmd";
 export const composeVersion = "5.1.2";
 
-/** A folder for DOCKER_CONFIG by which `docker compose` is that Compose; built unless it is there. */
+/** Returns a folder for DOCKER_CONFIG that makes `docker compose` this version, which is built if it is missing. */
 export async function composeConfig(): Promise<string> {
   const name = "bench-compose";
   const key = keyOfFolder(source);

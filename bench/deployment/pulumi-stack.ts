@@ -1,10 +1,11 @@
 import type { ModelConfig } from "../../components/config/models/models.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { Project } from "../../test-support/stack/project.ts";
-import { timed, type Timed, untilReady } from "./timed.ts";
+import { timed, type Timed, untilReady } from "./timing.ts";
 
 const ports = { ollamaPort: 18098, gatewayPort: 18090 };
-/** A stack of this project, in a copy of it, whose images and models stay when it is taken down. */
+
+/** A stack in a copy of this project. Its images and models survive `down`. */
 export class PulumiStack {
   readonly #project: Project;
 
@@ -24,14 +25,14 @@ export class PulumiStack {
     return this.#project.outputs();
   }
 
-  /** The model it has. */
+  /** The configured model. */
   get model(): ModelConfig {
     const [model] = this.#project.configured("models") as ModelConfig[];
     if (model === undefined) throw new Error("the stack has no model");
     return model;
   }
 
-  /** Milliseconds. Without the preview before it, which Compose does not have either. */
+  /** Updates the stack without a preview, because Compose has none. Returns the duration, ms. */
   async up(): Promise<number> {
     return await timed(() => this.#project.pulumi("up", "--yes", "--skip-preview"));
   }
@@ -48,7 +49,7 @@ export class PulumiStack {
     return await untilReady(`http://127.0.0.1:${ports.gatewayPort}`, () => this.up());
   }
 
-  /** A preview of so many models that are not there, each under a name of its own, and so many replicas in all. */
+  /** Previews the given number of models, none of them installed, and of replicas in total. Returns the duration, ms. */
   async previewOf(count: number, replicas: number): Promise<number> {
     const { model } = this;
     const models = Array.from({ length: count }, (_, index) => ({ ...model, name: `bench-${index}:latest` }));
@@ -62,7 +63,7 @@ export class PulumiStack {
     }
   }
 
-  /** The volume with the model stays. */
+  /** Destroys the stack, but retains the volume with the model. */
   async down(): Promise<void> {
     await this.#project.pulumi("destroy", "--yes", "--skip-preview");
   }

@@ -7,60 +7,60 @@ import (
 	"syscall"
 )
 
-// What is asked, of whom, and in which form the answer comes.
-type question struct {
+// A request, its target, and whether the response is a stream.
+type request struct {
 	Host   string `json:"host"`
 	Port   int    `json:"port"`
 	Path   string `json:"path"`
 	Model  string `json:"model"`
 	Stream bool   `json:"stream"`
-	// Lines of the head besides Host, Content-Type and Content-Length.
+	// Headers other than Host, Content-Type and Content-Length.
 	Headers map[string]string `json:"headers"`
 }
 
-func (q *question) bytes() []byte {
+func (r *request) bytes() []byte {
 	body := fmt.Sprintf(`{"model":%q,"messages":[{"role":"system","content":"You are brief."},`+
-		`{"role":"user","content":"Tell me in one sentence why the sky is blue."}],"stream":%t}`, q.Model, q.Stream)
+		`{"role":"user","content":"Tell me in one sentence why the sky is blue."}],"stream":%t}`, r.Model, r.Stream)
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s:%d\r\nContent-Type: application/json\r\nContent-Length: %d\r\n",
-		q.Path, q.Host, q.Port, len(body))
-	for name, value := range q.Headers {
+		r.Path, r.Host, r.Port, len(body))
+	for name, value := range r.Headers {
 		head += name + ": " + value + "\r\n"
 	}
 	return []byte(head + "\r\n" + body)
 }
 
-// What is told of an answer as it comes.
+// Receives the events of a response.
 type listener interface {
-	// A token has come.
+	// A token arrived.
 	onToken(c *client)
-	// The answer is over: complete and as it has to be, or what was wrong with it.
+	// The response ended. The fault is empty if the response was complete and correct.
 	onEnd(c *client, fault string)
 }
 
-// One client with one connection, which asks the same again and again.
+// A client with one connection, which repeats the same request.
 type client struct {
 	socket
-	question *question
-	request  []byte
+	request  *request
+	bytes    []byte
 	listener listener
 
-	askedAt, firstAt, lastAt int64
-	tokens                   int
+	sentAt, firstAt, lastAt int64
+	tokens                  int
 
 	status    int
 	length    int // of the body; -1: chunked
-	chunkLeft int // of the chunk under way; -1: its size comes next
+	chunkLeft int // of the current chunk; -1: its size comes next
 	headRead  bool
 	closing   bool
 	body      []byte
 	scanned   int
 	text      []byte
-	finished  bool // the answer's own last word has come
+	finished  bool // the stream's last event has arrived
 	failed    string
 }
 
-func newClient(l *loop, q *question, listener listener) *client {
-	c := &client{question: q, request: q.bytes(), listener: listener}
+func newClient(l *loop, r *request, listener listener) *client {
+	c := &client{request: r, bytes: r.bytes(), listener: listener}
 	c.socket.loop = l
 	return c
 }
@@ -68,7 +68,7 @@ func newClient(l *loop, q *question, listener listener) *client {
 func (c *client) connect() error {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	must(err)
-	if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: c.question.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+	if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: c.request.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		_ = syscall.Close(fd)
 		return err
 	}
@@ -79,18 +79,18 @@ func (c *client) connect() error {
 	return nil
 }
 
-func (c *client) ask() {
+func (c *client) send() {
 	c.headRead, c.closing, c.finished, c.failed = false, false, false, ""
 	c.body, c.text, c.scanned, c.tokens = c.body[:0], c.text[:0], 0, 0
 	c.firstAt = 0
 	if !c.open {
 		if err := c.connect(); err != nil {
-			c.listener.onEnd(c, "not connected: "+err.Error())
+			c.listener.onEnd(c, "no connection: "+err.Error())
 			return
 		}
 	}
-	c.askedAt = nanoseconds()
-	c.write(c.request)
+	c.sentAt = nanoseconds()
+	c.write(c.bytes)
 }
 
 func (c *client) ready(events uint32) {
@@ -104,7 +104,7 @@ func (c *client) ready(events uint32) {
 	now := nanoseconds()
 	over, fault := c.take(now)
 	if !over && !alive {
-		over, fault = true, "cut off"
+		over, fault = true, "the connection broke"
 	}
 	if !alive || (over && c.closing) || fault != "" {
 		c.close()
@@ -114,7 +114,7 @@ func (c *client) ready(events uint32) {
 	}
 }
 
-// Takes what was read. Says whether the answer is over, and what is wrong with it.
+// Parses the input. Returns whether the response is over, and what is wrong with it.
 func (c *client) take(now int64) (bool, string) {
 	if !c.headRead {
 		at := bytes.Index(c.in, endOfHead)
@@ -125,7 +125,7 @@ func (c *client) take(now int64) (bool, string) {
 		c.status, _ = strconv.Atoi(string(head[9:12]))
 		c.length = contentLength(head)
 		if c.length < 0 && !bytes.EqualFold(header(head, "transfer-encoding"), []byte("chunked")) {
-			return true, "an answer whose end is not told"
+			return true, "a response without a length"
 		}
 		c.closing = bytes.EqualFold(header(head, "connection"), []byte("close"))
 		c.headRead, c.chunkLeft = true, -1
@@ -135,7 +135,7 @@ func (c *client) take(now int64) (bool, string) {
 	if fault != "" {
 		return true, fault
 	}
-	if c.question.Stream && c.status == 200 {
+	if c.request.Stream && c.status == 200 {
 		c.takeLines(now)
 	}
 	if !complete {
@@ -166,7 +166,7 @@ func (c *client) takeBody() (complete bool, fault string) {
 				return false, "a chunk without a size"
 			}
 			if size == 0 {
-				// No trailers: an empty line ends it.
+				// There are no trailers, so an empty line ends the body.
 				if len(rest) < end+3 {
 					return false, ""
 				}
@@ -244,19 +244,19 @@ func (c *client) takeLines(now int64) {
 	}
 }
 
-// What is wrong with an answer that is complete, or "".
+// Returns what is wrong with a complete response, or "".
 func (c *client) fault() string {
 	switch {
 	case c.status != 200:
 		return fmt.Sprintf("status %d: %.200s", c.status, c.body)
-	case c.question.Stream && c.failed != "":
+	case c.request.Stream && c.failed != "":
 		return c.failed
-	case c.question.Stream && !c.finished:
-		return "a stream without its last word"
-	case c.question.Stream && !(c.tokens == tokensOfAnswer && string(c.text) == answerText):
-		return fmt.Sprintf("a stream with %d tokens, of %d", c.tokens, tokensOfAnswer)
-	case !c.question.Stream && string(member(c.body, `"content"`)) != answerText:
-		return fmt.Sprintf("another answer: %.200s", c.body)
+	case c.request.Stream && !c.finished:
+		return "a stream without its last event"
+	case c.request.Stream && !(c.tokens == tokensPerResponse && string(c.text) == responseText):
+		return fmt.Sprintf("a stream with %d of %d tokens", c.tokens, tokensPerResponse)
+	case !c.request.Stream && string(member(c.body, `"content"`)) != responseText:
+		return fmt.Sprintf("a different response: %.200s", c.body)
 	}
 	return ""
 }

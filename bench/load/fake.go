@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// An Ollama that has its answers ready. What a request gets depends on its model:
+// An Ollama with prepared responses. The response depends on the request's model:
 //
-//	fast   64 tokens, `burst` of them in a piece, or the whole answer: as fast as the connection takes them
+//	fast   64 tokens, `burst` of them per write, or the buffered response: as fast as the connection accepts them
 //	paced  64 tokens, one every 5 ms
-//	open   a token every 250 ms, without an end
-//	slow   nothing: a prompt that is read and read
-//	cold   nothing: a model that is never loaded; a request that only loads it is answered after coldLoad
+//	open   a token every 250 ms, without end
+//	slow   nothing, as with a prompt that takes forever
+//	cold   nothing, as if the model never loaded; a request that only loads it gets a response after coldLoad
 type fake struct {
 	loop    *loop
 	fd      int
 	burst   int
-	native  map[string]*answers
-	openAI  map[string]*answers
+	native  map[string]*responses
+	openAI  map[string]*responses
 	dated   int64
 	current map[*exchange]bool
-	// Generating requests that have come so far.
+	// Number of generation requests so far.
 	began int
 }
 
@@ -61,20 +61,20 @@ func (f *fake) ready(uint32) {
 	}
 }
 
-// Makes the answers, with a date that is right.
-func (f *fake) redate() {
+// Prepares the responses again, each second, with the current date.
+func (f *fake) refreshDate() {
 	if f.native != nil && f.loop.now-f.dated < int64(time.Second) {
 		return
 	}
 	f.dated = f.loop.now
-	f.native, f.openAI = map[string]*answers{}, map[string]*answers{}
+	f.native, f.openAI = map[string]*responses{}, map[string]*responses{}
 	for _, model := range models {
-		f.native[model], f.openAI[model] = nativeAnswers(model), openAIAnswers(model)
+		f.native[model], f.openAI[model] = nativeResponses(model), openAIResponses(model)
 	}
 }
 
-// Breaks off all that is going on.
-func (f *fake) cut() {
+// Aborts all current requests.
+func (f *fake) abortAll() {
 	for each := range f.current {
 		each.connection.drop()
 	}
@@ -117,7 +117,7 @@ func (c *connection) finish() {
 	}
 }
 
-// Serves one request if it is there wholly.
+// Serves one request once it has arrived completely.
 func (c *connection) serve() bool {
 	at := bytes.Index(c.in, endOfHead)
 	if at < 0 {
@@ -133,24 +133,24 @@ func (c *connection) serve() bool {
 	body := c.in[at+4 : size]
 	switch {
 	case bytes.HasPrefix(line, []byte("POST /api/chat ")):
-		c.fake.redate()
+		c.fake.refreshDate()
 		c.generate(c.fake.native, body)
 	case bytes.HasPrefix(line, []byte("POST /v1/chat/completions ")):
-		c.fake.redate()
+		c.fake.refreshDate()
 		c.generate(c.fake.openAI, body)
 	case bytes.HasPrefix(line, []byte("GET /api/tags ")):
-		c.write(tagsAnswer())
+		c.write(tagsResponse())
 	case bytes.HasPrefix(line, []byte("GET /api/ps ")):
-		c.write(runningAnswer())
+		c.write(runningResponse())
 	case bytes.HasPrefix(line, []byte("GET /api/version ")):
-		c.write(wholeAnswer("application/json; charset=utf-8", `{"version":"0.17.4"}`))
+		c.write(bufferedResponse("application/json; charset=utf-8", `{"version":"0.17.4"}`))
 	case bytes.HasPrefix(line, []byte("POST /api/show ")):
-		c.write(wholeAnswer("application/json; charset=utf-8",
+		c.write(bufferedResponse("application/json; charset=utf-8",
 			`{"capabilities":["completion","tools"],"template":"{{ .Prompt }}","details":{"family":"llama"},"model_info":{}}`))
 	case bytes.HasPrefix(line, []byte("GET / ")):
-		c.write(wholeAnswer("text/plain; charset=utf-8", "Ollama is running"))
+		c.write(bufferedResponse("text/plain; charset=utf-8", "Ollama is running"))
 	default:
-		c.refuse(404, fmt.Sprintf("the fake does not know %q", line))
+		c.reject(404, fmt.Sprintf("the fake has no route for %q", line))
 	}
 	if size == len(c.in) {
 		c.in = c.in[:0]
@@ -160,16 +160,16 @@ func (c *connection) serve() bool {
 	return true
 }
 
-func (c *connection) refuse(status int, why string) {
+func (c *connection) reject(status int, why string) {
 	body := fmt.Sprintf(`{"error":%q}`, why)
 	c.write(fmt.Appendf(nil, "HTTP/1.1 %d No\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body))
 }
 
-func (c *connection) generate(form map[string]*answers, body []byte) {
+func (c *connection) generate(api map[string]*responses, body []byte) {
 	model, _, _ := bytes.Cut(member(body, `"model"`), []byte(":"))
-	a := form[string(model)]
-	if a == nil {
-		c.refuse(404, fmt.Sprintf("model '%s' not found", model))
+	prepared := api[string(model)]
+	if prepared == nil {
+		c.reject(404, fmt.Sprintf("model '%s' not found", model))
 		return
 	}
 	name := string(model)
@@ -180,13 +180,13 @@ func (c *connection) generate(form map[string]*answers, body []byte) {
 	}
 	f := c.fake
 	f.began++
-	e := &exchange{connection: c, answers: a}
+	e := &exchange{connection: c, responses: prepared}
 	c.current = e
 	f.current[e] = true
 	switch {
 	case name == slow || name == cold:
 	case !stream:
-		c.write(a.whole)
+		c.write(prepared.buffered)
 		c.finish()
 	case name == paced:
 		e.pace(f.loop.now, pace, false)
@@ -203,50 +203,50 @@ func (c *connection) load(name string) {
 		wait = coldLoad
 	}
 	c.fake.loop.after(wait, func() {
-		c.write(wholeAnswer("application/json; charset=utf-8", fmt.Sprintf(
+		c.write(bufferedResponse("application/json; charset=utf-8", fmt.Sprintf(
 			`{"model":%q,"created_at":%q,"message":{"role":"assistant","content":""},"done_reason":"load","done":true}`, name, createdAt)))
 	})
 }
 
-// A stream under way.
+// A current request and its stream.
 type exchange struct {
 	connection *connection
-	answers    *answers
+	responses  *responses
 	sent       int
 }
 
-func (e *exchange) given() bool { return e.connection.current == e }
+func (e *exchange) isCurrent() bool { return e.connection.current == e }
 
-// Writes the next part: a token, the last line, or the end. False: there is none.
+// Writes the next part: a token, or the last line and the end. Returns whether there are more.
 func (e *exchange) writeNext() bool {
-	c, a := e.connection, e.answers
+	c, prepared := e.connection, e.responses
 	switch e.sent {
 	case 0:
-		c.write(a.first)
-	case tokensOfAnswer:
-		c.write(a.last)
-		c.write(a.end)
+		c.write(prepared.first)
+	case tokensPerResponse:
+		c.write(prepared.last)
+		c.write(prepared.end)
 		c.finish()
 		return false
 	default:
-		c.write(a.rest[e.sent-1])
+		c.write(prepared.rest[e.sent-1])
 	}
 	e.sent++
 	return true
 }
 
-// Writes the next tokens in one piece.
+// Writes the next tokens at once.
 func (e *exchange) writeBurst() bool {
-	if !e.given() {
+	if !e.isCurrent() {
 		return false
 	}
 	burst := e.connection.fake.burst
-	if e.sent == 0 || e.sent == tokensOfAnswer || burst == 1 {
+	if e.sent == 0 || e.sent == tokensPerResponse || burst == 1 {
 		return e.writeNext()
 	}
-	until := min(e.sent+burst, tokensOfAnswer)
+	until := min(e.sent+burst, tokensPerResponse)
 	piece := scratch[:0]
-	for _, token := range e.answers.rest[e.sent-1 : until-1] {
+	for _, token := range e.responses.rest[e.sent-1 : until-1] {
 		piece = append(piece, token...)
 	}
 	e.sent = until
@@ -254,13 +254,13 @@ func (e *exchange) writeBurst() bool {
 	return true
 }
 
-// Writes a part now and then, from the time given on, in even steps.
+// Writes a part at regular intervals from the given time on.
 func (e *exchange) pace(at int64, step time.Duration, endless bool) {
-	if !e.given() {
+	if !e.isCurrent() {
 		return
 	}
 	if endless && e.sent == 1 {
-		e.connection.write(e.answers.more)
+		e.connection.write(e.responses.more)
 	} else if !e.writeNext() {
 		return
 	}

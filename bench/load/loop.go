@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// One thread, one epoll: a goroutine a connection would cost more than the requests do.
+// One thread with one epoll, because a goroutine per connection would cost more than the requests.
 
 type handler interface {
 	ready(events uint32)
@@ -17,17 +17,17 @@ type loop struct {
 	handlers []handler
 	events   []syscall.EpollEvent
 	timers   timers
-	// Streams that write as fast as they can: each has a turn in every round.
+	// Streams that write as fast as they can, each once per turn.
 	eager []*exchange
 	now   int64
-	// Never sleeps: whoever writes to a core that does pays for waking it.
+	// Never sleeps, because a program that writes to a sleeping core pays for waking it.
 	restless bool
 }
 
-// The longest sleep: commands are looked for this often.
+// The longest sleep, and so the longest delay of a command.
 const longestSleep = 10 * time.Millisecond
 
-// Closer to its time than this, a timer is waited for awake: epoll sleeps in whole milliseconds.
+// The loop stays awake for a timer that is due sooner, because epoll sleeps for full milliseconds.
 const awake = 2 * time.Millisecond
 
 var started = time.Now()
@@ -49,7 +49,7 @@ func (l *loop) watch(fd int, h handler) {
 	must(syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_ADD, fd, &event))
 }
 
-// Whether the socket is also watched for room to write in.
+// Sets whether the loop also watches for room to write.
 func (l *loop) watchWriting(fd int, on bool) {
 	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP, Fd: int32(fd)}
 	if on {
@@ -63,7 +63,7 @@ func (l *loop) close(fd int) {
 	must(syscall.Close(fd))
 }
 
-// Hands over what has happened, and waits for it when nothing has.
+// Waits for events, and handles them and the timers that are due.
 func (l *loop) turn() {
 	n, err := syscall.EpollWait(l.epoll, l.events, l.sleep())
 	if err != nil && err != syscall.EINTR {

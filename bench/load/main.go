@@ -1,7 +1,7 @@
-// A fake Ollama and the clients of a benchmark in one thread: what they cost together bounds what can be measured.
+// A fake Ollama and the clients of a benchmark in one thread. Their joint cost limits what can be measured.
 //
-// Commands come as JSON lines on the standard input, and each is answered with one on the standard output. The first
-// line, which is not asked for, tells the fake's port.
+// Each command is a JSON line on the standard input, and its result one on the standard output. The first line of the
+// output has the fake's port.
 package main
 
 import (
@@ -19,11 +19,11 @@ type command struct {
 }
 
 func main() {
-	port := flag.Int("port", 0, "the fake's port; 0 takes a free one")
-	burst := flag.Int("burst", 1, "how many tokens a stream that is as fast as it can be writes in one piece")
+	port := flag.Int("port", 0, "the fake's port; 0 for a free one")
+	burst := flag.Int("burst", 1, "number of tokens that a stream of \"fast\" writes at once")
 	flag.Parse()
 	runtime.LockOSThread()
-	// Little is allocated on the way; what is may wait.
+	// Runs allocate little, so its collection can wait.
 	debug.SetGCPercent(400)
 
 	lines := make(chan []byte)
@@ -37,9 +37,9 @@ func main() {
 
 	l := newLoop()
 	f := startFake(l, *port, *burst)
-	answer := json.NewEncoder(os.Stdout)
-	must(answer.Encode(map[string]int{"port": f.port()}))
-	finish := func(result any) { must(answer.Encode(result)) }
+	output := json.NewEncoder(os.Stdout)
+	must(output.Encode(map[string]int{"port": f.port()}))
+	finish := func(result any) { must(output.Encode(result)) }
 	var held *openRun
 	for {
 		select {
@@ -60,14 +60,14 @@ func main() {
 				held.start(l, finish)
 			case "close":
 				held.close()
-				f.cut()
+				f.abortAll()
 				finish(map[string]bool{"closed": true})
-			case "leave":
-				run := &leaveRun{}
+			case "disconnect":
+				run := &disconnectRun{}
 				must(json.Unmarshal(line, run))
 				run.start(l, f, finish)
 			default:
-				panic(fmt.Sprintf("no run %q", c.Run))
+				panic(fmt.Sprintf("there is no run %q", c.Run))
 			}
 		default:
 		}

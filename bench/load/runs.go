@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Clients that ask again as soon as they are answered, for a time.
+// Clients that send the next request as soon as they have a response, for a given time.
 type closedRun struct {
-	question
+	request
 	Connections int     `json:"connections"`
 	Seconds     float64 `json:"seconds"`
 
@@ -22,8 +22,8 @@ type closedRun struct {
 }
 
 type closedResult struct {
-	Answers int `json:"answers"`
-	// From the first question to the last answer.
+	Responses int `json:"responses"`
+	// From the first request to the last response.
 	Seconds float64        `json:"seconds"`
 	Faults  map[string]int `json:"faults"`
 	Latency spread         `json:"latency"`
@@ -38,8 +38,8 @@ type spread struct {
 	Max float64 `json:"max"`
 }
 
-// The longest that a run waits for answers that are still due when its time is over.
-const patience = 5 * time.Second
+// How long a run waits for outstanding responses when its time is over.
+const responseTimeout = 5 * time.Second
 
 func (r *closedRun) start(l *loop, finish func(any)) {
 	r.loop, r.faults = l, map[string]int{}
@@ -49,26 +49,26 @@ func (r *closedRun) start(l *loop, finish func(any)) {
 	r.left = r.Connections
 	clients := make([]*client, r.Connections)
 	for i := range clients {
-		clients[i] = newClient(l, &r.question, r)
+		clients[i] = newClient(l, &r.request, r)
 	}
 	for _, c := range clients {
-		c.ask()
+		c.send()
 	}
 	result := func() {
 		l.restless = false
 		finish(closedResult{
-			Answers: len(r.latencies),
-			Seconds: float64(max(r.lastEnd, r.until)-begin) / 1e9,
-			Faults:  r.faults,
-			Latency: spreadOf(r.latencies),
-			First:   spreadOf(r.firsts),
-			Gap:     spreadOf(r.gaps),
+			Responses: len(r.latencies),
+			Seconds:   float64(max(r.lastEnd, r.until)-begin) / 1e9,
+			Faults:    r.faults,
+			Latency:   spreadOf(r.latencies),
+			First:     spreadOf(r.firsts),
+			Gap:       spreadOf(r.gaps),
 		})
 	}
 	r.finish = result
-	l.at(r.until+int64(patience), func() {
+	l.at(r.until+int64(responseTimeout), func() {
 		if r.left > 0 {
-			r.faults["no answer in time"] += r.left
+			r.faults["a timeout"] += r.left
 			r.left = 0
 			for _, c := range clients {
 				c.close()
@@ -87,9 +87,9 @@ func (r *closedRun) onToken(c *client) {
 func (r *closedRun) onEnd(c *client, fault string) {
 	now := nanoseconds()
 	if fault == "" {
-		r.latencies = append(r.latencies, now-c.askedAt)
+		r.latencies = append(r.latencies, now-c.sentAt)
 		if c.firstAt != 0 {
-			r.firsts = append(r.firsts, c.firstAt-c.askedAt)
+			r.firsts = append(r.firsts, c.firstAt-c.sentAt)
 		}
 		r.lastEnd = now
 	} else {
@@ -100,9 +100,9 @@ func (r *closedRun) onEnd(c *client, fault string) {
 	}
 	if now < r.until {
 		if fault == "" {
-			c.ask()
+			c.send()
 		} else {
-			r.loop.after(10*time.Millisecond, c.ask)
+			r.loop.after(10*time.Millisecond, c.send)
 		}
 		return
 	}
@@ -122,16 +122,16 @@ func spreadOf(values []int64) spread {
 	return spread{P50: at(0.5), P99: at(0.99), Max: at(1)}
 }
 
-// Streams that are opened and held until they are to be closed.
+// Streams that stay open until "close".
 type openRun struct {
-	question
+	request
 	Connections int `json:"connections"`
 
-	clients []*client
-	flowing int
-	faults  map[string]int
-	told    bool
-	finish  func(any)
+	clients    []*client
+	flowing    int
+	faults     map[string]int
+	isReported bool
+	finish     func(any)
 }
 
 type openResult struct {
@@ -139,25 +139,25 @@ type openResult struct {
 	Faults  map[string]int `json:"faults"`
 }
 
-// The longest that streams may take to begin.
-const openPatience = 20 * time.Second
+// How long streams may take to begin.
+const openTimeout = 20 * time.Second
 
 func (r *openRun) start(l *loop, finish func(any)) {
 	r.finish, r.faults = finish, map[string]int{}
 	r.clients = make([]*client, r.Connections)
 	for i := range r.clients {
-		r.clients[i] = newClient(l, &r.question, r)
+		r.clients[i] = newClient(l, &r.request, r)
 	}
-	// One after another, as they would come.
+	// One after another, as independent clients arrive.
 	for i, c := range r.clients {
-		l.after(time.Duration(i)*time.Millisecond/2, c.ask)
+		l.after(time.Duration(i)*time.Millisecond/2, c.send)
 	}
-	l.after(openPatience, r.tell)
+	l.after(openTimeout, r.report)
 }
 
-func (r *openRun) tell() {
-	if !r.told {
-		r.told = true
+func (r *openRun) report() {
+	if !r.isReported {
+		r.isReported = true
 		r.finish(openResult{Flowing: r.flowing, Faults: r.faults})
 	}
 }
@@ -166,7 +166,7 @@ func (r *openRun) onToken(c *client) {
 	if c.tokens == 1 {
 		r.flowing++
 		if r.flowing == r.Connections {
-			r.tell()
+			r.report()
 		}
 	}
 }
@@ -179,59 +179,59 @@ func (r *openRun) close() {
 	}
 }
 
-// How long what was cut off may take to be tried again; then that is cut off, too.
-const straggle = time.Second
+// How long a peer may take to retry an aborted request; the retry is then aborted too.
+const retryGrace = time.Second
 
-// Clients that leave: how many of their requests have stopped in Ollama a second later.
-type leaveRun struct {
+// Clients that disconnect, to count the requests that have stopped in Ollama a second later.
+type disconnectRun struct {
 	openRun
-	// What they have got when they leave: "nothing" or "token".
+	// What clients have received when they disconnect: "nothing" or a "token".
 	After string `json:"after"`
 }
 
-type leaveResult struct {
-	// How many of the requests had reached Ollama when the clients left.
+type disconnectResult struct {
+	// Number of requests that had reached Ollama when the clients disconnected.
 	Reached int `json:"reached"`
-	// How many of them neither run there a second after, nor begin later.
+	// Number of requests that neither run in Ollama a second later nor begin after that.
 	Stopped int            `json:"stopped"`
 	Faults  map[string]int `json:"faults"`
 }
 
-func (r *leaveRun) start(l *loop, f *fake, finish func(any)) {
+func (r *disconnectRun) start(l *loop, f *fake, finish func(any)) {
 	before := f.began
-	left := false
-	leave := func() {
-		if left {
+	isDone := false
+	disconnect := func() {
+		if isDone {
 			return
 		}
-		left = true
+		isDone = true
 		reached := f.began - before
 		r.close()
 		l.after(time.Second, func() {
 			running := len(f.current)
 			atSecond := f.began
-			// What was queued or waited for a load could begin even now.
+			// Requests that were queued or waited for a load could still begin.
 			l.after(coldLoad, func() {
 				late := f.began - atSecond
-				f.cut()
-				l.after(straggle, func() {
-					f.cut()
-					finish(leaveResult{Reached: reached, Stopped: r.Connections - running - late, Faults: r.faults})
+				f.abortAll()
+				l.after(retryGrace, func() {
+					f.abortAll()
+					finish(disconnectResult{Reached: reached, Stopped: r.Connections - running - late, Faults: r.faults})
 				})
 			})
 		})
 	}
-	r.openRun.start(l, func(any) { leave() })
+	r.openRun.start(l, func(any) { disconnect() })
 	if r.After == "nothing" {
-		var look func()
-		giveUp := nanoseconds() + int64(time.Second)
-		look = func() {
-			if f.began-before >= r.Connections || nanoseconds() > giveUp {
-				leave()
+		var poll func()
+		deadline := nanoseconds() + int64(time.Second)
+		poll = func() {
+			if f.began-before >= r.Connections || nanoseconds() > deadline {
+				disconnect()
 			} else {
-				l.after(5*time.Millisecond, look)
+				l.after(5*time.Millisecond, poll)
 			}
 		}
-		look()
+		poll()
 	}
 }

@@ -17,7 +17,7 @@ type socket struct {
 	open    bool
 }
 
-// Reads what is there. False: the other side has closed, or the connection is broken.
+// Reads all available input. Returns false if the connection is closed or broken.
 func (s *socket) read() bool {
 	for {
 		n, err := syscall.Read(s.fd, scratch)
@@ -46,7 +46,7 @@ func (s *socket) write(data []byte) {
 			return
 		}
 		if err != nil && err != syscall.EAGAIN {
-			// Reading says the same, and closes.
+			// Reading reports the same error, and closes.
 			return
 		}
 		data = data[max(n, 0):]
@@ -73,7 +73,7 @@ func (s *socket) close() {
 
 var endOfHead = []byte("\r\n\r\n")
 
-// The value of a header of a request or an answer, or nil.
+// Returns the value of a header, or nil.
 func header(head []byte, name string) []byte {
 	for len(head) > 0 {
 		line := head
@@ -101,7 +101,7 @@ func contentLength(head []byte) int {
 	return length
 }
 
-// The value of a string member of JSON that was not made to deceive: with or without a space after the colon.
+// Returns the value of a member of JSON from a trusted source, with or without a space after the colon.
 func member(json []byte, quotedName string) []byte {
 	at := bytes.Index(json, []byte(quotedName))
 	if at < 0 {

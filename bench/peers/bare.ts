@@ -2,16 +2,17 @@ import { mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { freePort } from "../../host/free-port.ts";
-import { PinnedProcess } from "../pinned.ts";
+import { PinnedProcess } from "../pinned-process.ts";
 import type { Peer } from "./peer.ts";
 
-/** Not a peer but a floor: Fastify and undici alone. */
+/** The lower limit of the cost: Fastify and undici alone. */
 export const bare: Peer = {
   name: "bare",
+  isOurs: false,
 
   prepare: () =>
     Promise.resolve(
-      `Fastify and undici of this gateway's versions on Node.js ${process.versions.node} with nothing else: no keys, validation, admission, metrics, log; errors and clients that leave are ignored`,
+      `Fastify and undici of this gateway's versions on Node.js ${process.versions.node} with nothing else: no keys, validation, admission, metrics, log; it ignores errors and disconnects`,
     ),
 
   async start(ollamaPort, folder) {
@@ -25,7 +26,7 @@ export const bare: Peer = {
       platform: "node",
       target: "node24",
       format: "esm",
-      // Some dependencies are CommonJS and call require for node's own modules.
+      // Some dependencies are CommonJS and call require for Node.js's own modules.
       banner: {
         js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
       },
@@ -40,5 +41,5 @@ export const bare: Peer = {
     });
   },
 
-  question: (port, model, stream) => ({ port, path: "/v1/chat/completions", model, stream }),
+  request: (port, model, stream) => ({ port, path: "/v1/chat/completions", model, stream }),
 };

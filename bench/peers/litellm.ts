@@ -5,17 +5,18 @@ import { step } from "../../host/progress.ts";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
 import { fakeModels } from "../load-process.ts";
 import { freePort } from "../../host/free-port.ts";
-import { PinnedProcess } from "../pinned.ts";
+import { PinnedProcess } from "../pinned-process.ts";
 import type { Peer } from "./peer.ts";
 
 const requirements = join(import.meta.dirname, "litellm", "requirements.txt");
-// It does not start without one.
+// LiteLLM does not start without one.
 const key = "sk-bench-0123456789abcdef0123456789abcdef";
 let packages = "";
 
-/** LiteLLM's proxy in front of Ollama's own form of OpenAI's API: by its provider for the native one whole answers take twice as long. */
+/** LiteLLM's proxy in front of Ollama's `/v1`: with its provider for Ollama's own API, buffered responses take twice as long. */
 export const litellm: Peer = {
   name: "LiteLLM",
+  isOurs: false,
 
   async prepare() {
     const python = (await runTool("python3", ["--version"], { what: "python version" })).trim();
@@ -28,7 +29,7 @@ export const litellm: Peer = {
       }),
     );
     const [, version] = /^litellm\[proxy\]==(.*)$/m.exec(pins) ?? [];
-    return `${version ?? ""} from PyPI on ${python}, one worker, with a master key and no database, provider \`openai\`, which goes to Ollama's \`/v1/chat/completions\` (by \`ollama_chat\` whole answers take twice as long)`;
+    return `${version ?? ""} from PyPI on ${python}, one worker, with a master key and no database, provider \`openai\`, which uses Ollama's \`/v1/chat/completions\` (with \`ollama_chat\`, buffered responses take twice as long)`;
   },
 
   async start(ollamaPort, folder) {
@@ -41,7 +42,7 @@ export const litellm: Peer = {
       env: {
         PYTHONPATH: packages,
         HOME: folder,
-        // Its table of prices would be fetched at the start.
+        // Otherwise it downloads its table of prices at the start.
         LITELLM_LOCAL_MODEL_COST_MAP: "True",
         LITELLM_LOG: "ERROR",
       },
@@ -52,7 +53,7 @@ export const litellm: Peer = {
     });
   },
 
-  question: (port, model, stream) => ({
+  request: (port, model, stream) => ({
     port,
     path: "/v1/chat/completions",
     model,

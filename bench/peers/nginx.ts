@@ -4,18 +4,19 @@ import { tryRun, runTool, SetupError } from "../../host/exec.ts";
 import { step } from "../../host/progress.ts";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
 import { freePort } from "../../host/free-port.ts";
-import { PinnedProcess } from "../pinned.ts";
+import { PinnedProcess } from "../pinned-process.ts";
 import type { Peer } from "./peer.ts";
 
 let program = "";
 
-/** Debian's nginx, passing on Ollama's own API unread: the limit of what a proxy can do. */
+/** Debian's nginx, which forwards Ollama's own API unread: the upper limit for a proxy. */
 export const nginx: Peer = {
   name: "nginx",
+  isOurs: false,
 
   async prepare() {
-    const version = await candidate();
-    // Unpacked, not installed: as a package it would bring a service on port 80.
+    const version = await candidateVersion();
+    // Unpacked instead of installed, because the package starts a service on port 80.
     const folder = await artefact("bench-nginx", keyOf([version]), (partial) =>
       step(`nginx ${version}`, 5, async (report) => {
         await runTool("apt-get", ["download", `nginx=${version}`], {
@@ -32,7 +33,7 @@ export const nginx: Peer = {
       }),
     );
     program = join(folder, "usr", "sbin", "nginx");
-    return `Debian's ${version}, one worker, passing on \`/api/chat\` with \`proxy_buffering off\`, connections kept, no log`;
+    return `Debian's ${version}, one worker, forwarding \`/api/chat\` with \`proxy_buffering off\`, keep-alive connections, no log`;
   },
 
   async start(ollamaPort, folder) {
@@ -48,17 +49,17 @@ export const nginx: Peer = {
     });
   },
 
-  question: (port, model, stream) => ({ port, path: "/api/chat", model, stream }),
+  request: (port, model, stream) => ({ port, path: "/api/chat", model, stream }),
 };
 
-async function candidate(): Promise<string> {
+async function candidateVersion(): Promise<string> {
   const policy = async () => await tryRun("apt-cache", ["policy", "nginx"]);
   const [, version] = /Candidate: (\d\S*)/.exec((await policy()) ?? "") ?? [];
   if (version !== undefined) return version;
   await runTool("apt-get", ["-q", "update"], { what: "apt-get update" });
   const [, updated] = /Candidate: (\d\S*)/.exec((await policy()) ?? "") ?? [];
   if (updated === undefined)
-    throw new SetupError("Debian's package nginx is not found: leave it out with --only");
+    throw new SetupError("Debian's package nginx was not found: leave it out with --only");
   return updated;
 }
 

@@ -8,7 +8,7 @@ import type { VariableName } from "../../gateway/src/config/config.ts";
 import { SetupError } from "../../host/exec.ts";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { freePort } from "../../host/free-port.ts";
-import { PinnedProcess } from "../pinned.ts";
+import { PinnedProcess } from "../pinned-process.ts";
 import type { Peer } from "./peer.ts";
 
 const ourRoot = join(import.meta.dirname, "..", "..");
@@ -16,18 +16,18 @@ const { key, line: keyLine } = newKey("bench", []);
 
 type Bundler = Pick<typeof import("../../components/resources/gateway-image/bundle.ts"), "bundleGateway">;
 
-// Where the bundler is, and where it was in earlier commits.
+// The bundler's path now and in earlier commits.
 const BUNDLERS = ["components/resources/gateway-image/bundle.ts", "components/gateway-bundle.ts"];
 
 const MAX_ARCHIVE_BYTES = 256 * 1024 * 1024;
 
-/** This project's gateway: the bundle that is in the image, run as the image runs it. */
+/** This project's gateway: the bundle of its image, run with the image's command. */
 export const ours = gatewayOf("ours", ourRoot, () => {
   bundleGateway(ourRoot);
   return Promise.resolve();
 });
 
-/** The gateway of an earlier commit, beside which a change is measured. Its packages are today's. */
+/** The gateway of an earlier commit, with today's packages. */
 export function gatewayAt(revision: string): Peer {
   const root = mkdtempSync(join(tmpdir(), "ollama-stack-bench-before-"));
   process.once("exit", () => {
@@ -41,15 +41,17 @@ export function gatewayAt(revision: string): Peer {
     execFileSync("tar", ["-x"], { cwd: root, input: archive });
     symlinkSync(join(ourRoot, "node_modules"), join(root, "node_modules"));
     const bundler = BUNDLERS.map((path) => join(root, path)).find((path) => existsSync(path));
-    if (bundler === undefined) throw new SetupError(`--before ${revision}: it has no bundler of the gateway`);
-    const { bundleGateway: bundleThat } = (await import(pathToFileURL(bundler).href)) as Bundler;
-    bundleThat(root);
+    if (bundler === undefined)
+      throw new SetupError(`--before ${revision}: that commit has no known bundler of the gateway`);
+    const { bundleGateway: bundleEarlier } = (await import(pathToFileURL(bundler).href)) as Bundler;
+    bundleEarlier(root);
   });
 }
 
 function gatewayOf(name: string, root: string, bundle: () => Promise<void>): Peer {
   return {
     name,
+    isOurs: true,
 
     async prepare() {
       await bundle();
@@ -58,10 +60,12 @@ function gatewayOf(name: string, root: string, bundle: () => Promise<void>): Pee
     },
 
     async start(ollamaPort, folder) {
-      const { command, env: inImage } = readDockerfile(root);
+      const { command, env: imageEnv } = readDockerfile(root);
       const unpacked = (path: string) => path.replace(/^\/app\//, join(root, gatewayContext, "dist", "/"));
       const [program, ...args] = command.map(unpacked);
-      const env = Object.fromEntries(Object.entries(inImage).map(([name, value]) => [name, unpacked(value)]));
+      const env = Object.fromEntries(
+        Object.entries(imageEnv).map(([name, value]) => [name, unpacked(value)]),
+      );
       if (program !== "node") throw new Error(`the gateway's image runs ${String(program)}, not node`);
       const port = await freePort();
       const variables = {
@@ -69,7 +73,7 @@ function gatewayOf(name: string, root: string, bundle: () => Promise<void>): Pee
         PORT: `${port}`,
         LLM_SERVICE_HOST_IP: "127.0.0.1",
         LLM_SERVICE_PORT: `${ollamaPort}`,
-        // What is measured is the gateway, not the queue for Ollama.
+        // Unlimited, because the benchmark measures the gateway and not the queue for Ollama.
         OLLAMA_NUM_PARALLEL: "9999",
         LLM_MODEL_ID: "fast",
         REQUIRED_MODELS: "fast",
@@ -84,7 +88,7 @@ function gatewayOf(name: string, root: string, bundle: () => Promise<void>): Pee
       });
     },
 
-    question: (port, model, stream) => ({
+    request: (port, model, stream) => ({
       port,
       path: "/v1/chat/completions",
       model,
@@ -94,17 +98,17 @@ function gatewayOf(name: string, root: string, bundle: () => Promise<void>): Pee
   };
 }
 
-/** The command and the environment that the image gives the gateway. */
+/** Reads the command and the environment of the gateway's image. */
 function readDockerfile(root: string): { command: string[]; env: Record<string, string> } {
   const path = join(root, gatewayContext, "Dockerfile");
   const lines = readFileSync(path, "utf8")
     .replaceAll(/\\\n\s*/g, "")
     .split("\n");
-  const arguments_ = (instruction: string) =>
+  const argumentsOf = (instruction: string) =>
     lines.flatMap((line) => (line.startsWith(`${instruction} `) ? [line.slice(instruction.length + 1)] : []));
-  const [command] = arguments_("CMD");
+  const [command] = argumentsOf("CMD");
   if (command === undefined) throw new Error(`${path} has no CMD`);
-  const env = arguments_("ENV").flatMap((line) =>
+  const env = argumentsOf("ENV").flatMap((line) =>
     [...line.matchAll(/([A-Z_][A-Z0-9_]*)=(?:"([^"]*)"|(\S*))/g)].map(
       ([, name, quoted, bare]) => [name ?? "", quoted ?? bare ?? ""] as const,
     ),

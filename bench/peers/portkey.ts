@@ -4,16 +4,17 @@ import { npmCi } from "../../scripts/node/install.mjs";
 import { step } from "../../host/progress.ts";
 import { artefact, keyOfFolder } from "../../toolchain/cache.ts";
 import { freePort } from "../../host/free-port.ts";
-import { PinnedProcess } from "../pinned.ts";
+import { PinnedProcess } from "../pinned-process.ts";
 import type { Peer } from "./peer.ts";
 
 const pins = join(import.meta.dirname, "portkey");
 let server = "";
 let ollamaUrl = "";
 
-/** Portkey's gateway, in front of Ollama's own form of OpenAI's API: it does not speak the native one. */
+/** Portkey's gateway in front of Ollama's `/v1`, because it does not support Ollama's own API. */
 export const portkey: Peer = {
   name: "Portkey",
+  isOurs: false,
 
   async prepare() {
     const folder = await artefact("bench-portkey", keyOfFolder(pins), (partial) =>
@@ -28,7 +29,7 @@ export const portkey: Peer = {
     server = join(modules, "@portkey-ai", "gateway", "build", "start-server.js");
     return (
       `${versionOf(modules, "@portkey-ai/gateway")} from npm with \`@hono/node-server\` ` +
-      `${versionOf(modules, "@hono/node-server")}, on Node.js ${process.versions.node}, provider \`ollama\`, which goes to ` +
+      `${versionOf(modules, "@hono/node-server")}, on Node.js ${process.versions.node}, provider \`ollama\`, which uses ` +
       "Ollama's `/v1/chat/completions`"
     );
   },
@@ -45,7 +46,7 @@ export const portkey: Peer = {
     });
   },
 
-  question: (port, model, stream) => ({
+  request: (port, model, stream) => ({
     port,
     path: "/v1/chat/completions",
     model,

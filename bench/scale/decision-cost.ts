@@ -21,16 +21,16 @@ const config = readConfig({
   QUEUE_TIMEOUT_MS: HOUR,
   LOADING_COMMENT_MS: HOUR,
 });
-let made = 0;
+let created = 0;
 const pool = new BackendPool(config, () => {
-  // Three of the models are loaded on each.
-  const loaded = [0, 1, 2].map((n) => ({ name: models[(made + n) % MODELS] ?? "" }));
-  made += 1;
+  // Each server has three of the models loaded.
+  const loaded = [0, 1, 2].map((n) => ({ name: models[(created + n) % MODELS] ?? "" }));
+  created += 1;
   const client = {
     version: () => Promise.resolve("fake"),
     models: () => Promise.resolve(present),
     running: () => Promise.resolve({ models: loaded, now: 0 }),
-    // Loads never end: what is measured is the choice.
+    // Loads never end, because only the choice is measured.
     request: () => new Promise(() => undefined),
     close: () => Promise.resolve(),
   };
@@ -39,13 +39,13 @@ const pool = new BackendPool(config, () => {
 const scheduler = new Scheduler(pool, { length: 65_535, timeoutMs: 3_600_000, loadingCommentMs: 3_600_000 });
 const consumers = Array.from({ length: KEYS }, (_, index) => new Consumer({ name: `key-${index}` }));
 
-let asked = 0;
+let requests = 0;
 const ends: (() => void)[] = [];
-/** A request of the next key for the next model that is loaded somewhere. */
-function request(): void {
-  const [model, consumer] = [models[asked % Math.min(MODELS, backends + 2)], consumers[asked % KEYS]];
-  asked += 1;
-  const body = { model, messages: [{ role: "user", content: `conversation ${asked}` }] };
+/** Sends a request of the next key for the next model that is loaded on a server. */
+function sendRequest(): void {
+  const [model, consumer] = [models[requests % Math.min(MODELS, backends + 2)], consumers[requests % KEYS]];
+  requests += 1;
+  const body = { model, messages: [{ role: "user", content: `conversation ${requests}` }] };
   if (consumer === undefined) return;
   const admitted = scheduler.admit({ path: "/api/chat", body, subject: "messages", consumer });
   void admitted
@@ -59,14 +59,14 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 
 await settled();
 await settled();
-// All slots are taken where requests wait, else half of them.
+// With waiting requests, all slots are taken; otherwise half of them.
 const running = waiting > 0 ? backends * SLOTS + waiting : Math.max(1, (backends * SLOTS) / 2);
-for (let n = 0; n < running; n += 1) request();
+for (let n = 0; n < running; n += 1) sendRequest();
 await settled();
 const batch = Math.min(50, ends.length);
 const cycle = async (): Promise<void> => {
   for (const end of ends.splice(0, batch)) end();
-  for (let n = 0; n < batch; n += 1) request();
+  for (let n = 0; n < batch; n += 1) sendRequest();
   await settled();
 };
 for (let n = 0; n < CYCLES / 4; n += batch) await cycle();

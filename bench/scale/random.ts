@@ -2,7 +2,7 @@ import { randomly } from "../../test-support/random-values.ts";
 
 /** Random numbers that are the same for the same seed. */
 export class Random {
-  /** From 0 up to 1, without it. */
+  /** From 0 to 1, excluding 1. */
   readonly next: () => number;
 
   constructor(seed: number) {
@@ -13,12 +13,12 @@ export class Random {
     return Math.floor(this.next() * limit);
   }
 
-  /** With an exponential distribution. */
+  /** A time with an exponential distribution. */
   waiting(mean: number): number {
     return -mean * Math.log(1 - this.next());
   }
 
-  /** With a log-normal distribution, whose tail is heavy. */
+  /** A length with a log-normal distribution, which has a heavy tail. */
   length(median: number, spread: number, max: number): number {
     const normal = Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next());
     return Math.max(1, Math.min(max, Math.round(median * Math.exp(spread * normal))));

@@ -7,9 +7,9 @@ import type { OllamaClient } from "../../gateway/src/ollama/client.ts";
 import { Scheduler } from "../../gateway/src/scheduling/scheduler.ts";
 import type { Job, SimulatedServer } from "./simulated-server.ts";
 
-/** Has jobs done by servers. */
+/** Assigns jobs to servers. */
 export interface Router {
-  /** @param key whose job it is */
+  /** @param key the key that sends the job */
   run(job: Job, key: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -17,7 +17,7 @@ export interface Router {
 const PROBE_MS = 3000;
 const HOUR = "3600000";
 
-/** The gateway's own scheduler, servers and choice; only the connections are simulated. */
+/** The gateway's own scheduler and backend pool; only the connections are simulated. */
 export function gatewayRouter(
   servers: readonly SimulatedServer[],
   slots: number,
@@ -64,7 +64,7 @@ export function gatewayRouter(
   };
 }
 
-/** The part of the gateway's client that is used here, and what stands for a request. */
+/** The part of the gateway's client that is used here, and the simulation of a request. */
 interface SimulatedClient extends Pick<
   OllamaClient,
   "version" | "models" | "running" | "request" | "retire" | "close"
@@ -98,8 +98,8 @@ function clientOf(server: SimulatedServer | undefined, models: readonly string[]
   return client as unknown as OllamaClient;
 }
 
-/** What the routers without a queue of their own know: which servers responded to the last probe. */
-function known(servers: readonly SimulatedServer[]): {
+/** Probes the servers periodically, for the routers without a queue. */
+function probe(servers: readonly SimulatedServer[]): {
   readonly alive: () => readonly SimulatedServer[];
   readonly stop: () => void;
 } {
@@ -119,10 +119,10 @@ function directRouter(
   servers: readonly SimulatedServer[],
   choose: (job: Job, alive: readonly SimulatedServer[]) => SimulatedServer | undefined,
 ): Router {
-  const { alive, stop } = known(servers);
+  const { alive, stop } = probe(servers);
   return {
     async run(job) {
-      // A connection that is refused is tried elsewhere once, as proxies do.
+      // Retries a refused connection once on another server, as proxies do.
       const first = choose(job, alive());
       if (first?.alive === true) await first.generate(job);
       else
@@ -149,12 +149,12 @@ export function roundRobin(servers: readonly SimulatedServer[]): Router {
 export function leastConnections(servers: readonly SimulatedServer[]): Router {
   return directRouter(servers, (_job, alive) => {
     let least = alive[0];
-    for (const each of alive) if (least === undefined || each.inside < least.inside) least = each;
+    for (const each of alive) if (least === undefined || each.connections < least.connections) least = each;
     return least;
   });
 }
 
-/** Each conversation to the server that consistent hashing gives it. */
+/** Sends each conversation to one server, by consistent hashing. */
 export function prefixAffine(servers: readonly SimulatedServer[]): Router {
   const ranks = new Map(servers.map((server, index) => [server, index]));
   const ring = servers

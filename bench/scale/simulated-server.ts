@@ -1,13 +1,13 @@
 import { ApiError } from "../../gateway/src/errors.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
-/** What is generated. */
+/** A generation request. */
 export interface Job {
   readonly model: string;
   readonly conversation: number;
-  /** Tokens of the prompt, those that its conversation had before included. */
+  /** Tokens of the prompt, including the conversation's previous turns. */
   readonly promptTokens: number;
-  /** Tokens of the prompt that its conversation did not have before. */
+  /** Tokens of the prompt without the previous turns. */
   readonly newTokens: number;
   readonly outputTokens: number;
   onFirstToken(): void;
@@ -16,7 +16,7 @@ export interface Job {
 export interface ServerSpeed {
   readonly promptTokensPerSecond: number;
   readonly outputTokensPerSecond: number;
-  /** Of a model of average size. */
+  /** Load time of a model of average size. */
   readonly loadMs: number;
 }
 
@@ -29,7 +29,7 @@ export interface FleetCounts {
 interface Loaded {
   active: number;
   usedAt: number;
-  /** The conversations whose prompts its slots still have, the oldest first. */
+  /** The conversations whose prompts are in the slots' caches, the oldest first. */
   readonly cached: number[];
 }
 
@@ -39,98 +39,104 @@ interface Waiting {
   readonly reject: (error: ApiError) => void;
 }
 
-// Each request beside another makes all of them slower by so much, as they share memory bandwidth.
+// How much each concurrent request slows down all of them, because they share memory bandwidth.
 const SHARED_SLOWDOWN = 0.15;
 
-/** A server that behaves as Ollama does, in virtual time: slots, loaded models, the prompt cache of each slot, a queue. */
+/** A server that behaves like Ollama, in virtual time: slots, loaded models, a prompt cache per slot, a queue. */
 export class SimulatedServer {
   alive = true;
-  /** Requests that it has, those that wait in it included. */
-  inside = 0;
+  /** Number of requests that run or wait. */
+  connections = 0;
   readonly loaded = new Map<string, Loaded>();
   readonly #clock: VirtualClock;
   readonly #speed: ServerSpeed;
   readonly #slots: number;
-  readonly #room: number;
+  readonly #maxModels: number;
   readonly #counts: FleetCounts;
   readonly #loads = new Map<string, Promise<void>>();
   #queue: Waiting[] = [];
   #active = 0;
-  #life = 0;
+  #generation = 0;
   #failures = new Set<(error: ApiError) => void>();
 
-  constructor(clock: VirtualClock, speed: ServerSpeed, slots: number, room: number, counts: FleetCounts) {
+  constructor(
+    clock: VirtualClock,
+    speed: ServerSpeed,
+    slots: number,
+    maxModels: number,
+    counts: FleetCounts,
+  ) {
     this.#clock = clock;
     this.#speed = speed;
     this.#slots = slots;
-    this.#room = room;
+    this.#maxModels = maxModels;
     this.#counts = counts;
   }
 
-  /** Everything that it does breaks off, and everything that it has is lost. */
-  die(): void {
+  /** Aborts all requests and loses all models. */
+  fail(): void {
     this.alive = false;
-    this.#life += 1;
+    this.#generation += 1;
     const error = new ApiError("upstream_incomplete", { connectionBroke: true });
-    for (const fail of this.#failures) fail(error);
+    for (const reject of this.#failures) reject(error);
     for (const { reject } of this.#queue) reject(error);
     this.#failures = new Set();
     this.#queue = [];
     this.#active = 0;
-    this.inside = 0;
+    this.connections = 0;
     this.loaded.clear();
     this.#loads.clear();
   }
 
-  comeBack(): void {
+  recover(): void {
     this.alive = true;
   }
 
-  /** @throws ApiError when it dies before the end */
+  /** @throws ApiError if the server fails before the end */
   async generate(job: Job): Promise<void> {
     if (!this.alive) throw new ApiError("upstream_unreachable", { retryable: true });
-    const life = this.#life;
-    this.inside += 1;
+    const generation = this.#generation;
+    this.connections += 1;
     try {
       await new Promise<void>((resolve, reject) => {
         this.#queue.push({ job, resolve, reject });
-        this.#work();
+        this.#schedule();
       });
     } finally {
-      if (life === this.#life) this.inside -= 1;
+      if (generation === this.#generation) this.connections -= 1;
     }
   }
 
-  /** Loads a model, once for all that want it; makes room when nobody uses what is there. */
+  /** Loads a model, once for all requests; evicts idle models if there is no room. */
   load(model: string): Promise<void> {
     if (!this.alive) return Promise.reject(new ApiError("upstream_unreachable", { retryable: true }));
     if (this.loaded.has(model)) return Promise.resolve();
-    const life = this.#life;
+    const generation = this.#generation;
     const loading =
       this.#loads.get(model) ??
       this.#wait(this.#speed.loadMs).then(() => {
-        if (life !== this.#life) throw new ApiError("upstream_unreachable", { retryable: true });
+        if (generation !== this.#generation) throw new ApiError("upstream_unreachable", { retryable: true });
         this.#loads.delete(model);
-        this.#makeRoom();
+        this.#evictIdle();
         this.loaded.set(model, { active: 0, usedAt: this.#clock.now, cached: [] });
         this.#counts.loads += 1;
-        this.#work();
+        this.#schedule();
       });
     this.#loads.set(model, loading);
     return loading;
   }
 
-  #makeRoom(): void {
+  #evictIdle(): void {
     const idle = [...this.loaded].filter(([, { active }]) => active === 0);
     idle.sort(([, left], [, right]) => left.usedAt - right.usedAt);
     for (const [model] of idle) {
-      if (this.loaded.size < this.#room) return;
+      if (this.loaded.size < this.#maxModels) return;
       this.loaded.delete(model);
     }
   }
 
-  /** Runs what waits, in its order; what is not loaded is loaded first. */
-  #work(): void {
+  /** Runs waiting requests in order, and loads the model of the first one if it is missing. */
+  #schedule(): void {
     while (this.#active < this.#slots) {
       const at = this.#queue.findIndex(({ job }) => this.loaded.has(job.model));
       const [first] = this.#queue;
@@ -145,17 +151,17 @@ export class SimulatedServer {
   #run({ job, resolve, reject }: Waiting): void {
     const loaded = this.loaded.get(job.model);
     if (loaded === undefined) return;
-    const life = this.#life;
+    const generation = this.#generation;
     this.#active += 1;
     loaded.active += 1;
     loaded.usedAt = this.#clock.now;
     this.#failures.add(reject);
-    const place = loaded.cached.indexOf(job.conversation);
-    const isCached = place !== -1;
+    const cachedAt = loaded.cached.indexOf(job.conversation);
+    const isCached = cachedAt !== -1;
     this.#counts.prompts += 1;
     if (isCached) {
       this.#counts.cachedPrompts += 1;
-      loaded.cached.splice(place, 1);
+      loaded.cached.splice(cachedAt, 1);
     } else if (loaded.cached.length >= this.#slots) loaded.cached.shift();
     loaded.cached.push(job.conversation);
     const slowdown = 1 + SHARED_SLOWDOWN * (this.#active - 1);
@@ -164,16 +170,16 @@ export class SimulatedServer {
       ((isCached ? job.newTokens : job.promptTokens) / promptTokensPerSecond) * 1000 * slowdown;
     const outputMs = (job.outputTokens / outputTokensPerSecond) * 1000 * slowdown;
     this.#clock.after(promptMs, () => {
-      if (life === this.#life) job.onFirstToken();
+      if (generation === this.#generation) job.onFirstToken();
     });
     this.#clock.after(promptMs + outputMs, () => {
-      if (life !== this.#life) return;
+      if (generation !== this.#generation) return;
       this.#failures.delete(reject);
       this.#active -= 1;
       loaded.active -= 1;
       loaded.usedAt = this.#clock.now;
       resolve();
-      this.#work();
+      this.#schedule();
     });
   }
 

@@ -9,7 +9,7 @@ export interface World {
   readonly models: number;
   readonly clients: number;
   readonly keys: number;
-  /** Within which all clients come, s. */
+  /** Time within which all clients arrive, s. */
   readonly seconds: number;
 }
 
@@ -26,17 +26,17 @@ export interface Outcome {
   readonly policy: Policy;
   readonly requests: number;
   readonly failed: number;
-  /** Requests whose response ended within the time of the run, a second. */
+  /** Requests per second whose response ended within the run. */
   readonly perSecond: number;
-  /** Time to first token of the keys that behave, s. */
+  /** Time to first token of all keys but the abusive one, s. */
   readonly p50: number;
   readonly p99: number;
-  /** Of the key that does not behave. */
+  /** Time to first token of the abusive key, s. */
   readonly abuserP50: number;
-  /** Jain's index of the mean time to first token over the keys that behave: 1 is the same for all. */
+  /** Jain's index of the mean time to first token over the other keys: 1 means that it is equal for all. */
   readonly fairness: number;
   readonly loads: number;
-  /** Prompts of further turns that found what came before them in the server's cache, of all further turns. */
+  /** Share of later turns whose previous turns were in the server's prompt cache. */
   readonly cached: number;
   /** Processor time of the run, s. */
   readonly cpuSeconds: number;
@@ -64,18 +64,23 @@ interface Measured {
 /** Runs the same world, client by client and token by token, under one policy. */
 export async function simulate(world: World, policy: Policy, clock: VirtualClock): Promise<Outcome> {
   const started = process.cpuUsage();
-  const counts: FleetCounts & { further: number } = { loads: 0, prompts: 0, cachedPrompts: 0, further: 0 };
+  const counts: FleetCounts & { laterTurns: number } = {
+    loads: 0,
+    prompts: 0,
+    cachedPrompts: 0,
+    laterTurns: 0,
+  };
   const servers = Array.from({ length: Math.ceil(world.servers / SPEEDS.length) }, () =>
     SPEEDS.map((speed) => new SimulatedServer(clock, speed, SLOTS, MODELS_IN_MEMORY, counts)),
   )
     .flat()
     .slice(0, world.servers);
   const models = Array.from({ length: world.models }, (_, index) => `model-${index}:latest`);
-  warm(servers, models);
+  loadModels(servers, models);
   const router = routerOf(policy, servers, models);
-  loseServers(world, servers, clock);
+  failServers(world, servers, clock);
   const measured = await runClients(world, router, models, clock, () => {
-    counts.further += 1;
+    counts.laterTurns += 1;
   });
   await router.close();
   const cpu = process.cpuUsage(started);
@@ -96,8 +101,8 @@ function routerOf(policy: Policy, servers: readonly SimulatedServer[], models: r
   }
 }
 
-/** Each server begins with as many models as it has room for, the popular ones on more servers, as after an hour. */
-function warm(servers: readonly SimulatedServer[], models: readonly string[]): void {
+/** Fills each server's memory with models, the popular ones on more servers, as after an hour of use. */
+function loadModels(servers: readonly SimulatedServer[], models: readonly string[]): void {
   const popularity = new Zipf(models.length, 1);
   const random = new Random(1);
   for (const server of servers) {
@@ -108,14 +113,14 @@ function warm(servers: readonly SimulatedServer[], models: readonly string[]): v
   }
 }
 
-/** A twentieth of the servers is lost in the middle of the run, a few at a time, for a tenth of it each. */
-function loseServers(world: World, servers: readonly SimulatedServer[], clock: VirtualClock): void {
+/** Lets a twentieth of the servers fail in the middle of the run, a few at a time, each for a tenth of the run. */
+function failServers(world: World, servers: readonly SimulatedServer[], clock: VirtualClock): void {
   const random = new Random(world.seed + 1);
   for (let n = 0; n < servers.length / 20; n += 1) {
     const server = servers[random.below(servers.length)];
     const at = world.seconds * SECOND * (0.3 + 0.4 * random.next());
-    clock.after(at, () => server?.die());
-    clock.after(at + world.seconds * SECOND * 0.1, () => server?.comeBack());
+    clock.after(at, () => server?.fail());
+    clock.after(at + world.seconds * SECOND * 0.1, () => server?.recover());
   }
 }
 
@@ -124,7 +129,7 @@ async function runClients(
   router: Router,
   models: readonly string[],
   clock: VirtualClock,
-  onFurther: () => void,
+  onLaterTurn: () => void,
 ): Promise<Measured> {
   const random = new Random(world.seed);
   const popularity = new Zipf(models.length, 1);
@@ -132,19 +137,19 @@ async function runClients(
   const endAt = clock.now + world.seconds * SECOND;
   let [requests, failed, done, conversation] = [0, 0, 0, 0];
 
-  /** Without a first token so far: what their requests wait, adds to the times of their keys. */
-  const silent = new Map<object, () => void>();
+  /** Jobs without a first token so far, whose waiting time counts at the end of the run. */
+  const pending = new Map<object, () => void>();
 
   const request = async (key: string, job: Omit<Job, "onFirstToken">): Promise<boolean> => {
     requests += 1;
-    const asked = clock.now;
+    const sentAt = clock.now;
     const times = firstTokens.get(key) ?? [];
     firstTokens.set(key, times);
-    const note = (): void => void times.push((clock.now - asked) / SECOND);
-    silent.set(job, note);
+    const recordWait = (): void => void times.push((clock.now - sentAt) / SECOND);
+    pending.set(job, recordWait);
     const onFirstToken = (): void => {
-      silent.delete(job);
-      note();
+      pending.delete(job);
+      recordWait();
     };
     try {
       await router.run({ ...job, onFirstToken }, key);
@@ -154,15 +159,15 @@ async function runClients(
       failed += 1;
       return false;
     } finally {
-      silent.delete(job);
+      pending.delete(job);
     }
   };
 
-  /** A conversation of a few turns, with time to read between them. */
+  /** Runs a conversation of a few turns, with time to read between them. */
   const converse = (key: string, turns: number, before: number, model: string, id: number): void => {
     const newTokens = random.length(120, 1.2, 8000);
     const outputTokens = random.length(150, 1, 4000);
-    if (before > 0) onFurther();
+    if (before > 0) onLaterTurn();
     void request(key, {
       model,
       conversation: id,
@@ -183,15 +188,15 @@ async function runClients(
     const at = random.next() * world.seconds * SECOND;
     const turns = 1 + Math.floor(random.waiting(2));
     const model = models[popularity.choose(random)] ?? "";
-    // A system prompt or documents, of which some are long.
-    const given = random.length(400, 1.3, 30_000);
+    // A system prompt or documents, some of them long.
+    const initialTokens = random.length(400, 1.3, 30_000);
     conversation += 1;
     const id = conversation;
     clock.after(at, () => {
-      converse(key, turns, given, model, id);
+      converse(key, turns, initialTokens, model, id);
     });
   }
-  // In the middle of the run, as much work as all others together have then.
+  // In the middle of the run, the abusive key sends as much work as all others together.
   const abuses = Math.round(world.clients * 0.4);
   for (let n = 0; n < abuses; n += 1) {
     const at = world.seconds * SECOND * (0.3 + 0.3 * random.next());
@@ -204,7 +209,7 @@ async function runClients(
     });
   }
   await clock.run(endAt);
-  for (const note of silent.values()) note();
+  for (const recordWait of pending.values()) recordWait();
   return { requests, failed, done, firstTokens };
 }
 
@@ -212,13 +217,13 @@ function outcomeOf(
   world: World,
   policy: Policy,
   { requests, failed, done, firstTokens }: Measured,
-  counts: FleetCounts & { readonly further: number },
+  counts: FleetCounts & { readonly laterTurns: number },
   cpuSeconds: number,
 ): Outcome {
-  const innocent = [...firstTokens].filter(([key]) => key !== ABUSER).map(([, times]) => times);
-  const all = innocent.flat().toSorted((left, right) => left - right);
+  const otherKeys = [...firstTokens].filter(([key]) => key !== ABUSER).map(([, times]) => times);
+  const all = otherKeys.flat().toSorted((left, right) => left - right);
   const abuser = (firstTokens.get(ABUSER) ?? []).toSorted((left, right) => left - right);
-  const means = innocent.filter(({ length }) => length > 0).map((times) => sum(times) / times.length);
+  const means = otherKeys.filter(({ length }) => length > 0).map((times) => sum(times) / times.length);
   return {
     policy,
     requests,
@@ -229,7 +234,7 @@ function outcomeOf(
     abuserP50: quantile(abuser, 0.5),
     fairness: sum(means) ** 2 / (means.length * sum(means.map((mean) => mean ** 2))),
     loads: counts.loads,
-    cached: counts.cachedPrompts / counts.further,
+    cached: counts.cachedPrompts / counts.laterTurns,
     cpuSeconds,
   };
 }

@@ -23,7 +23,7 @@ export class VirtualClock {
     return this.#now;
   }
 
-  /** Replaces timers and clocks for all code of this process, for good. */
+  /** Replaces timers and clocks for all code of this process, permanently. */
   install(): void {
     const now = (): number => this.#now;
     Object.defineProperty(performance, "now", { value: now });
@@ -51,12 +51,12 @@ export class VirtualClock {
     });
   }
 
-  /** Calls back when the time has come. */
+  /** Calls back after a delay. */
   after(ms: number, call: () => void): void {
     this.#add(call, ms, false);
   }
 
-  /** Lets time pass until then, or until nothing is left to happen. */
+  /** Advances the time, until no timers are left or the given time is reached. */
   async run(until: number): Promise<void> {
     await settled();
     for (
@@ -71,7 +71,7 @@ export class VirtualClock {
         this.#timers.add(timer);
       }
       timer.call();
-      // What happens at once happens before the next event.
+      // Lets pending promises settle before the next event.
       await settled();
     }
     this.#now = Math.max(this.#now, until);
@@ -98,7 +98,7 @@ export class VirtualClock {
   }
 }
 
-/** What Node.js returns for a timer, as far as it is used. */
+/** The part of Node.js's Timeout that is used. */
 class Handle {
   readonly timer: Timer;
   readonly #refresh: () => void;
@@ -122,7 +122,7 @@ class Handle {
   }
 }
 
-/** Resolves when all promises that could be settled have been. */
+/** Resolves after all promises that can settle. */
 function settled(): Promise<void> {
   return new Promise((resolve) => real.setImmediate(resolve));
 }

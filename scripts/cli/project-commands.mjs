@@ -44,7 +44,7 @@ export const projectCommands = /** @satisfies {Record<string, CommandDefinition>
         rounds: {
           type: "string",
           value: "NUMBER",
-          text: "number of runs; by default 3, with --quick 1, for the image 5; regression: windows of load, 40",
+          text: "number of runs; by default 3, with --quick 1, for the image 5; regression: windows of load, 20",
         },
         seconds: {
           type: "string",

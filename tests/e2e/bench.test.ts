@@ -9,11 +9,11 @@ const bench = async (...args: string[]) =>
 
 test("the benchmark runs, and every response of the gateway to its load is correct", async () => {
   const stdout = await bench("--quick", "--seconds", "0.2");
-  expect(stdout).toContain("Every answer had status 200, the text expected and its proper end.");
+  expect(stdout).toContain("Every response had status 200, the expected text and a proper end.");
   for (const measure of [
-    /\| whole answers a second at 16 connections \(1\/s\) +\| +[1-9]/,
-    /\| 64-token streams a second at 16 connections \(1\/s\) +\| +[1-9]/,
-    /\| CPU a whole answer \(µs\) +\| +[1-9]/,
+    /\| buffered responses per second at 16 connections \(1\/s\) +\| +[1-9]/,
+    /\| 64-token streams per second at 16 connections \(1\/s\) +\| +[1-9]/,
+    /\| CPU per buffered response \(µs\) +\| +[1-9]/,
     /\| memory with 200 open streams \(MiB\) +\| +[1-9]/,
   ]) {
     expect(stdout).toMatch(measure);

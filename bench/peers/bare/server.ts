@@ -1,4 +1,4 @@
-// The frameworks that the gateway is made of, and a translation that hopes for the best: what they cost by themselves.
+// The gateway's frameworks with a minimal translation that checks nothing, to measure what they cost by themselves.
 import Fastify from "fastify";
 import { Pool } from "undici";
 
@@ -21,14 +21,14 @@ const app = Fastify();
 app.get("/ready", () => ({}));
 
 app.post<{ Body: Chat }>("/v1/chat/completions", async ({ body: { model, messages, stream } }, reply) => {
-  const answer = await ollama.request({
+  const response = await ollama.request({
     method: "POST",
     path: "/api/chat",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ model, messages, stream }),
   });
   if (!stream) {
-    const { message, eval_count, prompt_eval_count } = JSON.parse(await answer.body.text()) as Line;
+    const { message, eval_count, prompt_eval_count } = JSON.parse(await response.body.text()) as Line;
     const usage = { prompt_tokens: prompt_eval_count, completion_tokens: eval_count };
     const choices = [{ index: 0, message, finish_reason: "stop" }];
     return { id: "chatcmpl-1", object: "chat.completion", created: 1, model, choices, usage };
@@ -36,7 +36,7 @@ app.post<{ Body: Chat }>("/v1/chat/completions", async ({ body: { model, message
   reply.hijack();
   reply.raw.writeHead(200, { "content-type": "text/event-stream" });
   let rest = "";
-  answer.body
+  response.body
     .setEncoding("utf8")
     .on("data", (piece: string) => {
       const lines = (rest + piece).split("\n");

@@ -5,29 +5,29 @@ import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GATEWAY_CORE } from "./cores.ts";
 
-const NANOSECONDS_A_MICROSECOND = 1000;
+const NANOSECONDS_PER_MICROSECOND = 1000;
 const MIB = 1024 * 1024;
 
-// LiteLLM takes half a minute on a slow core.
+// LiteLLM needs half a minute on a slow core.
 const READY_WITHIN_MS = 120_000;
 const STOP_WITHIN_MS = 10_000;
 
-/** How a program is started, and where its readiness is checked. */
+/** How to start a program and check its readiness. */
 export interface Program {
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly port: number;
-  /** Answered with 200 once it is ready. */
+  /** Returns 200 once the program is ready. */
   readonly readyPath: string;
-  /** The file descriptor that its output goes to. */
+  /** The file descriptor for its output. */
   readonly output: number;
 }
 
 /** A program under test, alone on its core. */
 export class PinnedProcess {
   readonly port: number;
-  /** From its start until it answered that it is ready, ms. */
+  /** From the start until the program was ready, ms. */
   readonly readyMs: number;
   readonly #child: ChildProcess;
 
@@ -56,15 +56,15 @@ export class PinnedProcess {
     return new PinnedProcess(child, program.port, performance.now() - began);
   }
 
-  /** The processor time that all threads of all its processes have taken, µs; in /proc/PID/stat it is in 10 ms. */
+  /** Processor time of all threads of all its processes, µs; /proc/PID/stat would have it in steps of 10 ms. */
   cpu(): number {
     return this.#sum((pid) => {
       const times = readdirSync(`/proc/${pid}/task`).map((thread) => threadTime(pid, thread));
-      return times.reduce((total, time) => total + time, 0) / NANOSECONDS_A_MICROSECOND;
+      return times.reduce((total, time) => total + time, 0) / NANOSECONDS_PER_MICROSECOND;
     });
   }
 
-  /** The memory of all its processes that is in RAM, MiB. */
+  /** Resident memory of all its processes, MiB. */
   memory(): number {
     return this.#sum((pid) => {
       const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
@@ -76,17 +76,17 @@ export class PinnedProcess {
     if (this.#child.exitCode !== null) return;
     const exit = once(this.#child, "exit");
     this.#child.kill("SIGTERM");
-    const hurry = setTimeout(() => this.#child.kill("SIGKILL"), STOP_WITHIN_MS);
+    const killTimer = setTimeout(() => this.#child.kill("SIGKILL"), STOP_WITHIN_MS);
     await exit;
-    clearTimeout(hurry);
+    clearTimeout(killTimer);
   }
 
-  #sum(of: (pid: number) => number): number {
-    return family(this.#child.pid ?? 0).reduce((total, pid) => total + of(pid), 0);
+  #sum(valueOf: (pid: number) => number): number {
+    return processTree(this.#child.pid ?? 0).reduce((total, pid) => total + valueOf(pid), 0);
   }
 }
 
-/** The processor time of a thread, ns; 0 once it has ended. */
+/** Processor time of a thread, ns; 0 once it has ended. */
 function threadTime(pid: number, thread: string): number {
   try {
     return Number.parseInt(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8"));
@@ -95,14 +95,14 @@ function threadTime(pid: number, thread: string): number {
   }
 }
 
-/** The fields of /proc/PID/stat from the third on: the second is the command's name and may hold anything. */
+/** The fields of /proc/PID/stat from the third on; the second is the command's name, which may contain any character. */
 function statOf(pid: number): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
-/** A process and all that come from it. */
-function family(root: number): number[] {
+/** A process and its descendants. */
+function processTree(root: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
@@ -110,7 +110,7 @@ function family(root: number): number[] {
       const parent = Number(statOf(Number(name))[1]);
       children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
     } catch {
-      // It has ended meanwhile.
+      // The process has ended meanwhile.
     }
   }
   const all = [root];
@@ -118,12 +118,12 @@ function family(root: number): number[] {
   return all;
 }
 
-/** The status of a response for a path; undefined without a response. */
+/** Requests a path. Returns the status, or undefined without a response. */
 export function statusOf(port: number, path: string): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const call = request({ host: "127.0.0.1", port, path, agent: false }, (answer) => {
-      answer.resume().once("end", () => {
-        resolve(answer.statusCode);
+    const call = request({ host: "127.0.0.1", port, path, agent: false }, (response) => {
+      response.resume().once("end", () => {
+        resolve(response.statusCode);
       });
     });
     call.once("error", () => {
