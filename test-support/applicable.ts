@@ -6,14 +6,14 @@ export interface NotApplicable {
   readonly why: string;
 }
 
-/** Requirements of tests that start their own engines, with namespaces and networks: see engine/private-engine.ts. */
+/** Tests that start their own engines, with namespaces and networks: see engine/private-engine.ts. */
 const withOwnEngine = ["engine-restart", "neighbours", "remote-engine"].map(
   (name) => `tests/e2e/${name}.test.ts`,
 );
 
 const programs = ["dockerd", "unshare", "nsenter", "setpriv"];
 
-/** What npm test leaves out here: it counts neither as passed nor as failed, and is named with its reason. */
+/** The test files that npm test skips on this machine. They count neither as passed nor as failed. */
 export function notApplicable(): readonly NotApplicable[] {
   const why = whyNoPrivateEngine();
   return why === undefined ? [] : [{ files: withOwnEngine, why }];

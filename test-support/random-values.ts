@@ -1,9 +1,9 @@
 /** Random values from a seed, so that findings are reproducible. */
 export interface Chance {
-  /** From 0 to 1, without 1. */
+  /** From 0 to 1, excluding 1. */
   readonly number: () => number;
   pick<T>(from: readonly T[]): T;
-  /** True so often. */
+  /** True with this probability. */
   often(share: number): boolean;
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { Report } from "../host/progress.ts";
 import { tryRun, runTool, SetupError } from "../host/exec.ts";
 
-/** Installs the Debian packages that are missing. */
+/** Installs missing Debian packages. */
 export async function installPackages(names: readonly string[], report?: Report): Promise<void> {
   const missing = await missingPackages(names);
   if (missing.length === 0) return;
@@ -12,7 +12,7 @@ export async function installPackages(names: readonly string[], report?: Report)
     );
   }
   const env = { DEBIAN_FRONTEND: "noninteractive" };
-  // Somebody else's apt may be at work: wait for it rather than fail.
+  // Another apt may be running, so wait for its lock.
   const options = ["-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"];
   await runTool("apt-get", [...options, "update"], {
     what: "apt-get update",
@@ -27,7 +27,7 @@ export async function installPackages(names: readonly string[], report?: Report)
 }
 
 async function missingPackages(names: readonly string[]): Promise<string[]> {
-  // dpkg-query fails when one of them is unknown, and still prints the others: hence its output by way of a shell.
+  // dpkg-query fails if a package is unknown, but still prints the others, so the shell ignores its status.
   const format = "${Package} ${db:Status-Status}\n";
   const list = await tryRun("sh", ["-c", 'dpkg-query -W -f "$0" "$@" 2>/dev/null || true', format, ...names]);
   const installed = new Set(

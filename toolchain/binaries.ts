@@ -6,7 +6,7 @@ import { artefact, artefactPath, keyOfFolder } from "./cache.ts";
 import { type ChangedModule, putChangedModule } from "./changed-module.ts";
 import type { Go } from "./go.ts";
 
-/** The versions that the names of the built things carry. */
+/** The versions in the names of built files and images. */
 export const versions = {
   pulumi: "3.259.0",
   docker: "5.2.0",
@@ -15,31 +15,31 @@ export const versions = {
   node: "24.21.0",
   caddy: "2.11.9",
   prometheus: "3.13.5",
-  /** The module of Docker 29; the engine has no other version of its own there. */
+  /** The version of Docker 29's module; the engine has no other version there. */
   engine: "2.0.0-beta.24",
   runc: "1.5.2",
 } as const;
 
-/** A program that Go builds from a module of our own below go/. */
+/** A program that Go builds from one of our modules below go/. */
 export interface Binary {
-  /** The program, and the artefact that holds it. */
+  /** Name of the program and of its artefact. */
   readonly name: string;
   readonly module: string;
   /** The package to build; "." is the module itself. */
   readonly package: string;
   /** -X settings of the linker. */
   readonly variables: readonly string[];
-  /** Go alone; C as the compiler likes it; or C for this CPU, with the headers that Ollama's module archive lacks. */
+  /** Go only; C with default flags; or C for this CPU, with the headers that Ollama's module archive lacks. */
   readonly cgo: "none" | "plain" | "ollama";
   /** Build tags; empty for none. */
   readonly tags: string;
-  /** Modules that it is built with in another form. */
+  /** Modules that are changed for the build. */
   readonly changes?: readonly ChangedModule[];
-  /** What it took on two cores with another build beside it. */
+  /** Measured on two cores, with another build at the same time. */
   readonly seconds: number;
 }
 
-/** A program of Go alone, whose main package is in our module. */
+/** A program in Go only, with the main package in our module. */
 export const part = (name: string, module: string, seconds: number): Binary => ({
   name,
   module,
@@ -52,7 +52,7 @@ export const part = (name: string, module: string, seconds: number): Binary => (
 
 const prometheusPackage = (program: string) => `github.com/prometheus/prometheus/cmd/${program}`;
 
-/** Prometheus finds what it measures in files and over HTTP only; and its pages are in no module. */
+/** Prometheus with service discovery by files and HTTP only, and without its web pages, which are in no module. */
 const lean = {
   variables: [`github.com/prometheus/common/version.Version=${versions.prometheus}`],
   tags: "netgo,remove_all_sd",
@@ -78,7 +78,7 @@ export const parts = {
     ...part("caddy", "caddy", 65),
     package: "github.com/caddyserver/caddy/v2/cmd/caddy",
     variables: [`github.com/caddyserver/caddy/v2.CustomVersion=v${versions.caddy}`],
-    // Its authority for others needs none of the databases.
+    // As an authority for others it would need databases, but that is not used.
     tags: "nobadger,nomysql,nopgsql",
   },
   prometheus: { ...part("prometheus", "prometheus", 110), package: prometheusPackage("prometheus"), ...lean },
@@ -101,15 +101,15 @@ export const parts = {
   },
 } satisfies Record<string, Binary>;
 
-/** Debian packages that building Ollama takes: a compiler, and headers that its module archive lacks. */
+/** Debian packages for building Ollama: a compiler, and headers that its module archive lacks. */
 export const ollamaPackages = ["gcc", "g++", "libc6-dev", "nlohmann-json3-dev", "libstb-dev"];
 
-/** Debian packages that building runc takes. */
+/** Debian packages for building runc. */
 export const runcPackages = ["gcc", "libc6-dev", "libseccomp-dev", "pkg-config"];
 
 const wantedFlags = ["avx2", "fma", "f16c", "bmi2"];
 
-/** Options for Ollama's C and C++: several times faster with them, and such a binary needs a CPU that has them. */
+/** Compiler options for Ollama's C and C++, which make it several times faster on CPUs with these features. */
 export function cFlags(cpuinfo: string): string {
   const has = new Set(/^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/));
   return [
@@ -126,7 +126,7 @@ function moduleFolder(p: Binary): string {
   return join(import.meta.dirname, "go", p.module);
 }
 
-/** The Go version counts by what go.mod asks for: a newer patch release of Go on the machine rebuilds nothing. */
+/** Includes the Go version that go.mod requires, so a newer patch release on the machine rebuilds nothing. */
 export function partKey(p: Binary): string {
   const flags = p.cgo === "ollama" ? hostCFlags() : "";
   return keyOfFolder(moduleFolder(p), [
@@ -138,12 +138,12 @@ export function partKey(p: Binary): string {
   ]);
 }
 
-/** The built program, whether it is there yet or not. */
+/** The path of the built program, which may not exist yet. */
 export function partBinary(p: Binary): string {
   return join(artefactPath(p.name, partKey(p)), p.name);
 }
 
-/** A build that the signal ends goes on where it was when it is started again: Go keeps what is compiled. */
+/** Builds a program. A build that the signal aborted continues where it was, because Go caches compiled packages. */
 export async function buildPart(
   p: Binary,
   go: Go,
@@ -154,7 +154,7 @@ export async function buildPart(
     const env = {
       ...go.env,
       GOFLAGS: "-buildvcs=false",
-      // Compilers that collect less often take 5 to 12 % less of the processor's time.
+      // Fewer garbage collections save the compilers 5 to 12 % of processor time.
       GOGC: "400",
       GOWORK: "off",
       CGO_ENABLED: p.cgo === "none" ? "0" : "1",
@@ -168,7 +168,7 @@ export async function buildPart(
     for (const change of changes) await putChangedModule(change, folder, go);
     await runTool(
       go.command,
-      // What debuggers want the linker leaves out: not to make it in the first place is 15 % less time.
+      // The linker omits debug information anyway; not generating it saves 15 % of the time.
       [
         ...["build", "-v", "-mod=readonly", "-trimpath", ...tags, "-gcflags=all=-dwarf=false"],
         ...["-ldflags", linker, "-o", output, p.package],
@@ -186,8 +186,8 @@ export async function buildPart(
 }
 
 /**
- * Compiler flags, and an include folder in which miniaudio.h has the path that Ollama's sources expect. The folder
- * keeps its name from run to run: Go's own cache goes by the flags, so an interrupted build goes on where it was.
+ * Compiler flags, and an include folder in which miniaudio.h has the path that Ollama's sources expect. The folder's name
+ * is stable, because the flags are part of the keys of Go's cache.
  */
 async function ollamaEnvironment(p: Binary, go: Go): Promise<Record<string, string>> {
   const include = await artefact("include", partKey(p), async (partial) => {

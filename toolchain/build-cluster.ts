@@ -9,23 +9,23 @@ import { install, installed } from "./install.ts";
 
 const { provider, traefik, ...programs } = clusterParts;
 
-/** What a cluster is made of. What deploys stacks in it, and what leads into it, takes as long as all of it. */
+/** The programs of a cluster, without Pulumi's provider and the ingress controller, which take as long to build. */
 const cluster = [...Object.values(programs), ...networkPlugins];
 
 const missing = (parts: readonly Binary[]) => parts.filter((part) => !existsSync(partBinary(part)));
 
-/** Whether everything that a cluster needs is built and installed. Starts no process. */
+/** Whether all programs of a cluster are built and installed. Starts no process. */
 export function isClusterBuilt(): boolean {
   return missing(cluster).length === 0;
 }
 
-/** The same for Pulumi's provider and an ingress controller. */
+/** Whether Pulumi's provider and an ingress controller are built and installed. Starts no process. */
 export function isForStacksBuilt(): boolean {
   const isInstalled = ["current", "released"].includes(installed(provider, providerFolder()));
   return isInstalled && missing([traefik]).length === 0;
 }
 
-/** Builds what of a cluster is missing. Only for the holder of the lock for it. */
+/** Builds the missing programs of a cluster. The caller must hold the lock for it. */
 export async function buildCluster(): Promise<void> {
   await build(cluster);
 }
@@ -36,7 +36,7 @@ export async function buildForStacks(): Promise<void> {
   install(provider, providerFolder());
 }
 
-/** One program after the other: most of what each needs, the one before it has compiled. */
+/** Builds programs one after another, because they share most of their packages. */
 async function build(parts: readonly Binary[]): Promise<void> {
   sweepPartials();
   if (missing(parts).length === 0) return;

@@ -29,7 +29,7 @@ import {
 } from "./binaries.ts";
 import { isRegistryRunning, startRegistry } from "./registry.ts";
 
-/** Docker 29 and what it starts. */
+/** Docker 29 and the programs that it starts. */
 const engineParts = [parts.dockerd, parts.dockerProxy, parts.runc];
 
 /** Whether everything is installed. Starts no process. */
@@ -43,22 +43,22 @@ export async function isBuilt(api: DockerApi, extras: Extras): Promise<boolean> 
   return (await Promise.all([...current, isRegistryRunning(api)])).every(Boolean);
 }
 
-/** What is built beyond what every stack needs. */
+/** Optional builds, which stacks do not need. */
 export interface Extras {
-  /** Docker 29 beside the machine's own engine, for the tests. */
+  /** Docker 29 in addition to the machine's engine, for the tests. */
   readonly currentEngine: boolean;
 }
 
-/** What the steps of a lane need. */
+/** The context of a lane's steps. */
 interface Lane {
   readonly go: Go;
-  /** Aborted when another lane has failed. */
+  /** Aborted if another lane fails. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Builds what is missing, in two lanes that keep two cores busy: the long one is Pulumi, the other Ollama and all
- * that needs it, and then what only the tests want. Only for the holder of the set-up lock.
+ * Builds everything that is missing, in two lanes for two cores: Pulumi in one, and in the other Ollama, everything that
+ * depends on it, and the programs for the tests. The caller must hold the set-up lock.
  */
 export async function build(api: DockerApi, extras: Extras): Promise<void> {
   sweepPartials();

@@ -4,10 +4,10 @@ import { join, relative } from "node:path";
 import { cacheRoot } from "../host/cache-dir.mjs";
 import { isRunning } from "../host/process-liveness.mjs";
 
-/** A short name for everything that an artefact is made from: the same inputs, the same key. */
+/** A short hash of all inputs of an artefact. */
 export function keyOf(inputs: readonly (string | Buffer)[]): string {
   const hash = createHash("sha256");
-  // Each input's length goes in before it: ["ab", "c"] and ["a", "bc"] are not the same.
+  // Includes the length of each input, so that ["ab", "c"] and ["a", "bc"] differ.
   for (const input of inputs) hash.update(`${Buffer.byteLength(input)}:`).update(input);
   return hash.digest("hex").slice(0, 12);
 }
@@ -21,7 +21,7 @@ export function keyOfFolder(dir: string, extra: readonly string[] = []): string 
   return keyOf([...extra, ...files.flatMap((file) => [relative(dir, file), readFileSync(file)])]);
 }
 
-/** Where an artefact lies once it is made. */
+/** The folder of a finished artefact. */
 export function artefactPath(name: string, key: string): string {
   return join(cacheRoot(), `${name}-${key}`);
 }
@@ -49,7 +49,7 @@ export async function artefact(
   return target;
 }
 
-/** Removes what runs that were killed left behind; what a living process is at work on stays. */
+/** Removes partial artefacts of killed runs, but not those of running processes. */
 export function sweepPartials(): void {
   const root = cacheRoot();
   if (!existsSync(root)) return;

@@ -4,30 +4,30 @@ import { z } from "zod";
 import { runTool, SetupError } from "../host/exec.ts";
 import type { Go } from "./go.ts";
 
-/** A module that is built with changes, because the module proxy lacks what its own sources or its users need. */
+/** A module that is changed for the build, because the module proxy lacks packages that it or its users need. */
 export interface ChangedModule {
   /** "module@version". */
   readonly module: string;
-  /** Of the module's content, as go.sum would have it: Go does not check what it is given as a folder. */
+  /** The module's checksum as in go.sum, because Go does not check modules that are replaced by folders. */
   readonly sum: string;
-  /** Folder beside go.mod that `replace` there leads to. */
+  /** The folder next to go.mod to which its `replace` points. */
   readonly folder: string;
-  /** A package that goes, with all below it. */
+  /** A package to remove, with its subpackages. */
   readonly without?: string;
-  /** Folder beside go.mod whose files come in. */
+  /** The folder next to go.mod with the files to add. */
   readonly files: string;
-  /** The package that gets them; the module's root by default. */
+  /** The package to which they are added; by default the module's root. */
   readonly package?: string;
 }
 
 const downloaded = z.object({ Dir: z.string(), Sum: z.string() });
 
-/** Puts the module beside a go.mod, changed. */
+/** Writes the changed module next to a go.mod. */
 export async function putChangedModule(change: ChangedModule, beside: string, go: Go): Promise<void> {
   const { module, sum } = change;
   const stdout = await runTool(go.command, ["mod", "download", "-json", module], {
     what: `download ${module}`,
-    // Not in the folder itself, whose go.mod is replaced by what is not there yet.
+    // Not in the folder itself, whose go.mod refers to a replacement that does not exist yet.
     cwd: dirname(beside),
     env: { ...go.env, GOFLAGS: "-mod=mod", GOWORK: "off" },
   });
@@ -36,7 +36,7 @@ export async function putChangedModule(change: ChangedModule, beside: string, go
   const target = join(beside, change.folder);
   const left = change.without === undefined ? undefined : join(source, change.without);
   cpSync(source, target, { recursive: true, filter: (path) => path !== left });
-  // Go keeps its modules read-only.
+  // Go's module cache is read-only.
   for (const entry of readdirSync(target, { recursive: true, withFileTypes: true }))
     if (entry.isDirectory()) chmodSync(join(entry.parentPath, entry.name), 0o755);
   chmodSync(target, 0o755);

@@ -2,14 +2,14 @@ import { join } from "node:path";
 import { type Binary, part, parts } from "./binaries.ts";
 import { pulumiHome } from "./install.ts";
 
-/** The versions of what a cluster for tests is made of. */
+/** The versions of the test cluster's programs. */
 export const clusterVersions = {
   kubernetes: "1.37.2",
   etcd: "3.7.0",
   containerd: "2.4.2",
   coredns: "1.15.0",
   traefik: "3.7.13",
-  /** Pulumi's provider. Its module has no version of its own; this is the release that follows the commit. */
+  /** Pulumi's provider. Its module has no version; this is the first release after the pinned commit. */
   provider: "4.25.0",
 } as const;
 
@@ -39,7 +39,7 @@ const networkPlugin = (name: string, path: string): Binary => ({
   package: `github.com/containernetworking/plugins/plugins/${path}/${name}`,
 });
 
-/** What containerd runs to give a pod its network. */
+/** The network plugins that containerd runs for pods. */
 export const networkPlugins = [
   networkPlugin("ptp", "main"),
   networkPlugin("loopback", "main"),
@@ -47,7 +47,7 @@ export const networkPlugins = [
   networkPlugin("portmap", "meta"),
 ];
 
-/** A Kubernetes of several nodes, and Pulumi's provider for it: for `npm run test:kubernetes` alone. */
+/** The programs of a Kubernetes cluster, and Pulumi's provider for it. Only for `npm run test:kubernetes`. */
 export const clusterParts = {
   apiServer: kubernetes("kube-apiserver", 700),
   controllerManager: kubernetes("kube-controller-manager", 120),
@@ -91,7 +91,7 @@ export const clusterParts = {
   },
 } satisfies Record<string, Binary>;
 
-/** Where Pulumi finds its provider. */
+/** The folder in which Pulumi finds its provider. */
 export function providerFolder(): string {
   return join(pulumiHome(), "plugins", `resource-kubernetes-v${clusterVersions.provider}`);
 }

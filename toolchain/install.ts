@@ -11,7 +11,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { type Binary, partBinary, partKey, parts, versions } from "./binaries.ts";
 
-/** What lies where a part belongs: nothing, ours, ours from other sources, or a released one, which is left alone. */
+/** The state of an installed binary: missing, built from these or from other sources, or a released one, which is kept. */
 export type Installed = "missing" | "current" | "outdated" | "released";
 
 export function pulumiHome(): string {
@@ -27,7 +27,7 @@ export function pluginFolder(name: "docker" | "command"): string {
   return join(pulumiHome(), "plugins", `resource-${name}-v${versions[name]}`);
 }
 
-/** The binaries that Pulumi finds by their location. */
+/** The binaries that Pulumi finds by their path. */
 export function places(): readonly { readonly part: Binary; readonly folder: string }[] {
   return [
     { part: parts.cli, folder: cliFolder() },
@@ -37,7 +37,7 @@ export function places(): readonly { readonly part: Binary; readonly folder: str
   ];
 }
 
-/** A mark beside what was built distinguishes it from what was released. */
+/** The mark next to a built binary, which a released one lacks. */
 function markOf(file: string): string {
   return join(dirname(file), `.${basename(file)}.built`);
 }
@@ -49,7 +49,7 @@ export function installed(part: Binary, folder: string): Installed {
   return readFileSync(markOf(file), "utf8") === partKey(part) ? "current" : "outdated";
 }
 
-/** Installs a built binary, the mark first, so that the next run completes an interrupted one. */
+/** Installs a built binary. The mark is first, so that the next run completes an interrupted installation. */
 export function install(part: Binary, folder: string): void {
   const state = installed(part, folder);
   if (state === "current" || state === "released") return;
@@ -58,7 +58,7 @@ export function install(part: Binary, folder: string): void {
   const partial = `${file}.partial-${process.pid}`;
   copyFileSync(partBinary(part), partial);
   writeFileSync(markOf(file), "incomplete");
-  // In one step: a running CLI or plugin keeps its file.
+  // Atomically, because a CLI or plugin may be running.
   renameSync(partial, file);
   writeFileSync(markOf(file), partKey(part));
 }
@@ -68,7 +68,7 @@ export function uninstallBuilt(): void {
   for (const { part, folder } of places()) uninstall(part, folder);
 }
 
-/** Takes one away, unless it was released. */
+/** Removes a binary unless it is a released one. */
 export function uninstall(part: Binary, folder: string): void {
   const file = join(folder, part.name);
   if (!existsSync(markOf(file))) return;
@@ -76,7 +76,7 @@ export function uninstall(part: Binary, folder: string): void {
   rmSync(markOf(file));
 }
 
-/** Puts what was built, and is still in the cache, where nothing else is. */
+/** Installs built binaries from the cache where nothing is installed. */
 export function reinstallBuilt(): void {
   for (const { part, folder } of places()) {
     if (installed(part, folder) === "missing" && existsSync(partBinary(part))) install(part, folder);

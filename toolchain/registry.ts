@@ -3,10 +3,10 @@ import type { Report } from "../host/progress.ts";
 import { tryRun, runTool, SetupError } from "../host/exec.ts";
 import { registryImage } from "./images.ts";
 
-/** The container that serves the models to every stack of this host. */
+/** The container that serves models to all stacks of this host. */
 export const registryContainer = "ollama-stack-registry";
 
-/** Where stacks find it: under the names registry and blobs, which both stand for host-gateway. */
+/** Its address for stacks, under the host names registry and blobs, which both map to host-gateway. */
 export const registryPort = 5000;
 
 export async function isRegistryRunning(api: DockerApi): Promise<boolean> {
@@ -14,7 +14,7 @@ export async function isRegistryRunning(api: DockerApi): Promise<boolean> {
   return container?.State.Running === true && container.Config.Image === registryImage().keyedTag;
 }
 
-/** Starts it, made again when it is missing or serves another image. Its content is in the image: nothing is lost. */
+/** Starts it, after recreating it if it is missing or has another image. Its content is in the image. */
 export async function startRegistry(api: DockerApi, report: Report): Promise<void> {
   const what = "start the model registry";
   const { keyedTag } = registryImage();
@@ -24,11 +24,11 @@ export async function startRegistry(api: DockerApi, report: Report): Promise<voi
     return;
   }
   if (container !== undefined) await tryRun("docker", ["rm", "--force", registryContainer]);
-  // Only containers of this host can reach that address: the registry has no authentication.
+  // Only containers of this host reach that address, because the registry has no authentication.
   const gateway = await api.bridgeGateway();
   if (gateway === undefined)
     throw new SetupError(
-      "the engine has no default bridge network, by which stacks reach the model registry",
+      "the engine has no default bridge network, through which stacks reach the model registry",
     );
   const run = [
     "run",
@@ -55,7 +55,7 @@ export async function startRegistry(api: DockerApi, report: Report): Promise<voi
   try {
     await runTool("docker", [...run, ...confined, ...published, keyedTag], { what, report });
   } catch (error) {
-    // A container that could not get its port stays behind, created but never started.
+    // The engine keeps the created container if its port was in use.
     await tryRun("docker", ["rm", "--force", registryContainer]);
     throw explained(error, gateway);
   }

@@ -10,21 +10,21 @@ import {
 import { dirname, join } from "node:path";
 import { runTool, SetupError } from "../host/exec.ts";
 
-/** Counts into the keys of the images: a change of what follows makes them again. */
+/** Part of the keys of the images. Increment it when the code below changes, so that they are rebuilt. */
 export const recipe = "1";
 
 export interface Rootfs {
-  /** The program to put in, and where. */
+  /** The program, and its path in the image. */
   readonly binary: string;
   readonly destination: string;
-  /** The user besides root, number 1000, as in the official image. */
+  /** The user with id 1000, as in the official image. */
   readonly user: string;
 }
 
-/** The certificates that the machine trusts: a network that re-signs TLS is trusted in the image as outside. */
+/** The machine's trusted certificates, so that images work in a network that intercepts TLS. */
 const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
-/** Fills a folder with a program, the libraries that ldd lists, and the few files that C libraries look for. */
+/** Fills a folder with a program, the libraries that ldd lists, and the files that C libraries need. */
 export async function makeRootfs(root: string, { binary, destination, user }: Rootfs): Promise<void> {
   put(binary, root, destination);
   chmodSync(join(root, destination), 0o755);
@@ -34,7 +34,7 @@ export async function makeRootfs(root: string, { binary, destination, user }: Ro
 
   if (existsSync(certificates)) put(certificates, root, certificates);
   mkdirSync(join(root, "tmp"));
-  // Past the umask: everybody's, and only one's own may be deleted.
+  // chmod ignores the umask: everyone may write, but only delete their own files.
   chmodSync(join(root, "tmp"), 0o1777);
   mkdirSync(join(root, "root"), { mode: 0o700 });
   mkdirSync(join(root, "home", user), { recursive: true });

@@ -4,7 +4,7 @@ import type { Report } from "../host/progress.ts";
 import { tryRun, runTool } from "../host/exec.ts";
 import { installPackages } from "./apt.ts";
 
-/** Debian's Python comes without pip. */
+/** Installs pip, which Debian's Python lacks. */
 export async function ensurePip(report?: Report): Promise<void> {
   if ((await tryRun("python3", ["-m", "pip", "--version"])) === undefined)
     await installPackages(["python3-pip"], report);

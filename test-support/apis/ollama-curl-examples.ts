@@ -1,14 +1,14 @@
-/** A request as a user of curl sends it. */
+/** A request as sent with curl. */
 export interface CurlExample {
   readonly name: string;
   readonly method: "GET" | "POST";
   readonly path: string;
-  /** Undefined: curl's own for `-d`. */
+  /** By default that of curl's `-d`. */
   readonly contentType?: string;
   readonly body?: string;
 }
 
-/** The models that the examples name. */
+/** The models for the examples. */
 export interface ExampleModels {
   readonly text: string;
   readonly vision: string;
@@ -66,7 +66,7 @@ const allOptions = {
   num_thread: 2,
 };
 
-/** What a conversation about a tool's result looks like, with comments that JSON does not have. */
+/** A conversation with a tool's result, with comments, which JSON does not allow. */
 const commented = (model: string): string => `{
   "model": "${model}",
   "messages": [
@@ -82,8 +82,8 @@ const commented = (model: string): string => `{
 }`;
 
 /**
- * Requests of every kind that Ollama's documentation of its API shows for reading and generating, written the same way:
- * with curl's `-d`, whose content type is that of a form, unless the documentation sets another one.
+ * Requests of every kind in Ollama's API documentation that reads or generates, sent in the same way: with curl's `-d`,
+ * whose content type is that of a form, unless the documentation sets another one.
  */
 export function curlExamples({ text, vision, embedding }: ExampleModels): readonly CurlExample[] {
   const user = (content: string, more: object = {}): object => ({ role: "user", content, ...more });
@@ -177,11 +177,11 @@ export function curlExamples({ text, vision, embedding }: ExampleModels): readon
   ];
 }
 
-/** What a response looks like, whatever it says. */
+/** The structure of a response, without its text. */
 export interface ResponseShape {
   readonly status: number;
   readonly type: string | null;
-  /** Of its first and its last line. */
+  /** The shapes of its first and its last line. */
   readonly lines: readonly unknown[];
 }
 
@@ -205,7 +205,7 @@ export async function shapeOfResponse(url: string, example: CurlExample): Promis
   };
 }
 
-/** Measurements, which Ollama leaves out when they are zero: two runs of one request may differ in them. */
+/** Measurements, which Ollama omits when they are zero, so two runs of one request may differ in them. */
 const OMITTED_WHEN_ZERO = new Set([
   "total_duration",
   "load_duration",
@@ -215,9 +215,9 @@ const OMITTED_WHEN_ZERO = new Set([
   "eval_duration",
 ]);
 
-/** The types of a value's parts; those of a list are those of its first element. */
+/** The types of a value's parts. A list has the type of its first element. */
 function shapeOf(value: unknown, name = ""): unknown {
-  // What a model says is up to it: text, thoughts, calls.
+  // Text, thinking and calls depend on the model.
   if (name === "message") return "message";
   if (Array.isArray(value)) return value.length === 0 ? [] : [shapeOf(value[0])];
   if (typeof value !== "object" || value === null) return typeof value;

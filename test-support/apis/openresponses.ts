@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 import * as z from "zod";
 
-// What the OpenResponses specification (version 2026-04-24) requires of a response and of each event of a stream, with
-// OpenAI's own additions: custom tools, namespaces, and the names of the events of reasoning.
+// Schemas of a response and of each event of a stream, from the OpenResponses specification (version 2026-04-24) with
+// OpenAI's additions: custom tools, namespaces, and the names of reasoning events.
 
 const text = z.string();
 const count = z.int().min(0);
@@ -182,10 +182,10 @@ export function checkedResponse(json: unknown): OpenResponse {
 }
 
 /**
- * Checks a stream against the specification: each event, their numbers, and that the items of the last event are those
- * that were announced and ended one by one.
+ * Checks a stream against the specification: each event, the sequence numbers, and that the items of the last event are
+ * those that earlier events added and completed.
  *
- * @param data the events as they were sent, with the line that names them
+ * @param data the events as sent, including the line with their name
  */
 export function checkedEvents(data: readonly string[]): OpenEvent[] {
   const events = data.map((sent) => {

@@ -1,16 +1,16 @@
 import { createRequire } from "node:module";
 import ts from "typescript";
 
-/** A body that uses one thing a type allows, and where it does. */
+/** A body that uses one parameter, form or value of a type, and the place where it does. */
 export interface Sample {
-  /** `messages[]<user>.content[]<file>.type`; `<>` names the form of a union. */
+  /** `messages[]<user>.content[]<file>.type`; `<>` names the member of a union. */
   readonly path: string;
   readonly value: unknown;
 }
 
 export type Given = Readonly<Record<string, unknown>>;
 
-/** The types that the modules of installed packages declare. */
+/** The types declared by installed packages. */
 export class SdkTypes {
   readonly #program: ts.Program;
 
@@ -18,7 +18,7 @@ export class SdkTypes {
     this.#program = ts.createProgram(modules.map(declarationsOf), {
       module: ts.ModuleKind.ESNext,
       moduleResolution: ts.ModuleResolutionKind.Bundler,
-      // Without the browser's types, which take longest to read and are in no body.
+      // Excludes the browser's types, which take longest to read and occur in no body.
       lib: ["lib.es2023.d.ts"],
       strict: true,
       types: [],
@@ -26,9 +26,9 @@ export class SdkTypes {
   }
 
   /**
-   * Bodies that together use every parameter, form and value that a type names, one at a time.
+   * Returns bodies that together use every parameter, form and value of a type, one at a time.
    *
-   * @param given what no type says, by the place or the name of the parameter; it is never left out
+   * @param given values that no type defines, by the place or the name of the parameter; they are always included
    */
   samplesOf(module: string, typeName: string, given: Given = {}): Sample[] {
     const checker = this.#program.getTypeChecker();
@@ -49,9 +49,9 @@ function declarationsOf(module: string): string {
 
 interface Place {
   readonly path: string;
-  /** Of the parameter that has the type. */
+  /** Name of the parameter that has the type. */
   readonly name: string;
-  /** The types it is part of. */
+  /** The types that contain it. */
   readonly within: readonly ts.Type[];
 }
 
@@ -89,7 +89,7 @@ class Sampler {
     return [smallest, ...varied];
   }
 
-  /** A value with nothing in it that may be left out. */
+  /** A value without optional parts. */
   #smallest(type: ts.Type, place: Place): unknown {
     const given = this.#givenAt(place);
     if (given !== undefined) return given;
@@ -132,7 +132,7 @@ class Sampler {
     return type.types.filter((form) => !(form.flags & never));
   }
 
-  /** Without what a client sends as a header. */
+  /** Excludes parameters that a client sends as headers. */
   #propertiesOf(type: ts.Type): ts.Symbol[] {
     return this.#checker
       .getPropertiesOfType(type)
@@ -173,7 +173,7 @@ function isObject(type: ts.Type): boolean {
   return (type.flags & ts.TypeFlags.Object) !== 0;
 }
 
-/** `string & {}` is one, too: any string, next to those that are listed. */
+/** Includes `string & {}`, which stands for any string in a union with literals. */
 function isString(type: ts.Type): boolean {
   return type.isIntersection() ? type.types.some(isString) : (type.flags & ts.TypeFlags.String) !== 0;
 }

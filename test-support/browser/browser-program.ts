@@ -4,7 +4,7 @@ import { installPackages } from "../../toolchain/apt.ts";
 
 const PROGRAMS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/** The path of Chromium or Chrome. Installs Debian's Chromium where there is neither. */
+/** Returns the path of Chromium or Chrome. Installs Debian's Chromium if there is neither. */
 export async function fetchBrowser(): Promise<string> {
   if (!PROGRAMS.some(existsSync))
     await step("Chromium for the tests", 60, (report) =>

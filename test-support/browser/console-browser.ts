@@ -4,7 +4,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { fetchBrowser } from "./browser-program.ts";
 
-/** Pictures of a run, which are not part of the project. */
+/** Folder for screenshots, which git ignores. */
 const PICTURES = ".screenshots";
 
 const sizes = {
@@ -13,7 +13,7 @@ const sizes = {
   phone: { width: 390, height: 844 },
 } as const;
 
-// axe-core leaves out what WCAG 2.2 added unless it is named.
+// axe-core omits the rules that WCAG 2.2 added unless they are named.
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 interface Look {
@@ -23,7 +23,7 @@ interface Look {
   readonly root?: string;
 }
 
-/** A real browser that opens a console, and notes all that a page must not do. */
+/** A real browser that opens a console, and records everything that a page must not do. */
 export class ConsoleBrowser {
   /** Requests to other hosts, violations of the Content-Security-Policy, and errors of scripts. */
   readonly problems: string[] = [];
@@ -46,7 +46,7 @@ export class ConsoleBrowser {
     await this.#browser.close();
   }
 
-  /** Opens the gateway's address in a browser that knows nothing yet. */
+  /** Opens the gateway's address in a new browser context. */
   async open({ size = "desktop", theme = "light", root = this.#root }: Look = {}): Promise<Page> {
     const context = await this.#browser.newContext({ viewport: sizes[size], colorScheme: theme });
     const page = await context.newPage();
@@ -60,7 +60,7 @@ export class ConsoleBrowser {
       this.problems.push(`script: ${error.message}`);
     });
     page.on("console", (message) => {
-      // Responses that say no, and connections that end, are what some tests are about.
+      // Some tests provoke error responses and broken connections.
       if (message.type() !== "error" || message.text().startsWith("Failed to load resource")) return;
       this.problems.push(`console: ${message.text()}`);
     });
@@ -93,7 +93,7 @@ export async function chat(page: Page, text: string): Promise<void> {
   await page.keyboard.press("Enter");
 }
 
-/** What axe-core finds wrong with a page as it is. */
+/** The violations that axe-core finds on a page. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(", ")}`);

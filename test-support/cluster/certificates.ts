@@ -2,16 +2,16 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-// Who is who in a cluster for tests: an authority, a certificate for each part, and the file that it connects with.
+// The identities of a test cluster: an authority, and a certificate and a kubeconfig for each part.
 
 const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
 
 interface Member {
   readonly name: string;
-  /** Groups and user, as Kubernetes reads them from the subject. */
+  /** Subject, from which Kubernetes takes groups and user. */
   readonly subject: string;
   readonly authority?: "ca" | "front";
-  /** Names and addresses that it serves at. */
+  /** Names and addresses at which it serves. */
   readonly serves?: string;
 }
 
@@ -22,7 +22,7 @@ interface Cluster {
   readonly nodes: readonly { readonly name: string; readonly address: string }[];
 }
 
-/** Makes all certificates of a cluster, and a kubeconfig for each user, in its folder. */
+/** Creates all certificates of a cluster, and a kubeconfig for each user, in its folder. */
 export function makeCertificates({ folder, address, nodes }: Cluster): void {
   const pki = join(folder, "pki");
   for (const name of ["pki", "kubeconfig"]) mkdirSync(join(folder, name), { recursive: true });

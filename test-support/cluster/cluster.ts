@@ -24,7 +24,7 @@ import { MachineProcess } from "./machines/process.ts";
 const goneWithinMs = 30_000;
 const readyWithinMs = 120_000;
 
-/** Why a cluster cannot be made on this machine; undefined if it can. */
+/** Why a cluster cannot run on this machine; undefined if it can. */
 export function whyNoCluster(): string | undefined {
   if (process.platform !== "linux") return "a cluster of the tests' own needs Linux";
   if (process.getuid?.() !== 0) return "a cluster of the tests' own needs root";
@@ -35,13 +35,13 @@ export function whyNoCluster(): string | undefined {
 }
 
 /**
- * A Kubernetes of two nodes on this machine: real programs, in networks of their own with one leg into this host, so that
- * 198.19.77.1 and 198.19.77.2 are the nodes. There is one at a time. All of it ends with the process that started it.
+ * A Kubernetes cluster of two nodes on this machine: the real programs, in networks that are connected to this host, with
+ * the nodes at 198.19.77.1 and 198.19.77.2. Only one exists at a time. It ends with the process that started it.
  */
 export class Cluster {
   static readonly #folder = join(tmpdir(), "ollama-stack-cluster");
   readonly folder = Cluster.#folder;
-  /** Of an administrator. */
+  /** Kubeconfig of an administrator. */
   readonly kubeconfig = join(this.folder, "kubeconfig", "admin");
   readonly nodes = machines.map((machine) => new Node(this.folder, machine));
   readonly #controlPlane = new Map<string, MachineProcess>();
@@ -78,37 +78,37 @@ export class Cluster {
     this.kubectl(["apply", "--filename=-"], JSON.stringify(objects));
   }
 
-  /** An object or a list of objects, as the API server has it. */
+  /** Returns an object or a list of objects from the API server. */
   get(...args: string[]): unknown {
     return JSON.parse(this.kubectl(["get", "--output=json", ...args]));
   }
 
-  /** Gives images of this machine's Docker engine to all nodes. */
+  /** Loads images of this machine's Docker engine into all nodes. */
   loadImages(...references: string[]): void {
     const archive = join(this.folder, "images.tar");
     execFileSync("docker", ["save", "--output", archive, ...references]);
     this.loadArchive(archive);
   }
 
-  /** Gives all nodes the images of an archive, and removes it. */
+  /** Loads the images of an archive into all nodes, and removes the archive. */
   loadArchive(archive: string): void {
     for (const node of this.nodes) node.load(archive);
     rmSync(archive);
   }
 
-  /** Stops the API server, or has it go on; connections to it stay open and get no response meanwhile. */
+  /** Freezes or resumes the API server. While frozen, it keeps connections open without responding. */
   setApiServer(state: "running" | "stopped"): void {
     this.#controlPlane.get("kube-apiserver")?.signal(state === "running" ? "SIGCONT" : "SIGSTOP");
   }
 
-  /** The node of a name. */
+  /** Returns a node by its name. */
   node(name: string): Node {
     const found = this.nodes.find(({ machine }) => machine.name === name);
     if (found === undefined) throw new Error(`there is no node ${name}`);
     return found;
   }
 
-  /** Ends it and removes all that it had. */
+  /** Stops it and removes everything it created. */
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.cut()));
     for (const part of this.#controlPlane.values()) await part.stop("SIGKILL");
@@ -150,7 +150,7 @@ export class Cluster {
       `--listen-client-urls=${client}`,
       `--advertise-client-urls=${client}`,
       "--listen-peer-urls=http://127.0.0.1:2380",
-      // Its data need not outlive it.
+      // Its data does not need to survive it.
       "--unsafe-no-fsync",
     ]);
     const pki = (name: string) => join(this.folder, "pki", name);
@@ -219,7 +219,7 @@ export class Cluster {
     return ready.length === machines.length;
   }
 
-  /** Waits for a condition; a program that ended fails it at once. */
+  /** Waits for a condition. Fails at once if a program has ended. */
   async #until(what: string, holds: () => boolean): Promise<void> {
     const until = Date.now() + readyWithinMs;
     for (;;) {
@@ -236,7 +236,7 @@ export class Cluster {
     }
   }
 
-  /** The kernel ends the processes of a node's namespace a moment after its first. */
+  /** Waits until the kernel has ended the processes of the nodes' namespaces, after their first. */
   async #gone(): Promise<void> {
     const namespaces = ["control", ...machines.map(({ name }) => name)].map(namespaceOf);
     const pids = (name: string) =>
@@ -245,9 +245,9 @@ export class Cluster {
     while (namespaces.some((name) => pids(name) !== "") && Date.now() < until) await sleep(50);
   }
 
-  /** Removes all that a cluster had whose process has ended. @throws Error while one runs */
+  /** Removes the leftovers of a cluster whose process has ended. @throws Error while another cluster runs */
   static async removeLeftovers(): Promise<void> {
-    // First: it fails while another cluster runs.
+    // First, because it throws while another cluster runs.
     await removeNodeGroups(goneWithinMs);
     removeNetwork();
     rmSync(Cluster.#folder, { recursive: true, force: true });

@@ -5,13 +5,13 @@ import { basename, dirname, join } from "node:path";
 
 const sha256 = (content: Buffer) => createHash("sha256").update(content).digest("hex");
 
-/** A file of an image: where it is on this machine, and where in the image. */
+/** A file of an image, with its paths on this machine and in the image. */
 export interface ImageFile {
   readonly from: string;
   readonly to: string;
 }
 
-/** Writes an archive with an image that consists of one program and the libraries it needs, and returns its path. */
+/** Writes an archive with an image of one program and its libraries. Returns the archive's path. */
 export function programImage(
   folder: string,
   reference: string,

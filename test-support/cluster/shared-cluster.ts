@@ -5,12 +5,12 @@ import { clusterParts } from "../../toolchain/cluster-binaries.ts";
 import { Cluster } from "./cluster.ts";
 import { machineState } from "./machines/machine-state.ts";
 
-// One cluster for all files of a project of vitest: they run in one process, which shares its modules between them. It
-// ends with that process, and remove-cluster.ts removes what it had.
+// One cluster for all files of a vitest project, which run in one process and share its modules. The cluster ends with
+// that process, and remove-cluster.ts removes its leftovers.
 
 export const gatewayImage = "ollama-stack/gateway-of-tests:cluster";
 export const ollamaImage = "ollama-stack/ollama:0.17.4";
-/** The same by other names, for what replaces them. */
+/** The same images under other names, for tests that replace images. */
 export const nextGatewayImage = "ollama-stack/gateway-of-tests:cluster-next";
 export const nextOllamaImage = "ollama-stack/ollama-of-tests:0.17.4";
 
@@ -18,12 +18,12 @@ let started: Promise<Cluster> | undefined;
 let areImagesLoaded = false;
 const before = machineState();
 
-/** This machine before there was a cluster; a run that was killed may have left what is in it. */
+/** The state of this machine before the cluster started, which may include leftovers of a killed run. */
 export function stateBeforeCluster(): typeof before {
   return before;
 }
 
-/** The cluster; the first call starts it. Its kubectl is on the path from then on. */
+/** Returns the cluster. The first call starts it and puts its kubectl on the PATH. */
 export function sharedCluster(): Promise<Cluster> {
   started ??= start();
   return started;
@@ -35,7 +35,7 @@ async function start(): Promise<Cluster> {
   return await Cluster.start();
 }
 
-/** The same, with the images of a stack on its nodes. */
+/** Returns the cluster with a stack's images on its nodes. */
 export async function clusterWithImages(): Promise<Cluster> {
   const cluster = await sharedCluster();
   if (areImagesLoaded) return cluster;
@@ -57,7 +57,7 @@ export async function clusterWithImages(): Promise<Cluster> {
   return cluster;
 }
 
-/** Ends it; the next that needs one starts another. */
+/** Stops the cluster. The next call for one starts another. */
 export async function stopSharedCluster(): Promise<void> {
   const cluster = await started;
   [started, areImagesLoaded] = [undefined, false];

@@ -11,7 +11,7 @@ interface Made {
 
 const record = { name: "tiny:1b", digest: "abc", size: 42, source: "s", sourceDigest: "abc", changes: "" };
 
-// Pulumi's own mocks, for the shape of the graph only: the requests to the provider.
+// Pulumi's own mocks. They only record the requests to the provider.
 export const made: Made[] = [];
 await pulumi.runtime.setMocks(
   {
@@ -102,7 +102,7 @@ export function gateway(name: string, change: Partial<GatewayArgs> = {}): Gatewa
   });
 }
 
-/** All that Prometheus needs but a name for its container. */
+/** The arguments of Prometheus, except the name of its container. */
 export const monitoringArgs = {
   image: "prom/prometheus:v3",
   platform: "",

@@ -30,7 +30,7 @@ export function run(
     MODEL_SOURCE: "tiny:1b",
     MODEL_INSECURE: "false",
     MODEL_KEEP_SOURCE: "false",
-    // Longer than a busy machine takes for anything.
+    // Longer than any step takes on a busy machine.
     PULL_STALL_SECONDS: "60",
   };
   return new Promise((resolve) => {

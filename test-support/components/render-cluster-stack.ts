@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { parse as parseYaml } from "yaml";
 import { parseConfig } from "../../components/config/config.ts";
 
-// What a stack on Kubernetes declares, without a cluster: under Pulumi's mocks.
+// Renders a stack for Kubernetes under Pulumi's mocks, without a cluster.
 
 export interface Declared {
   readonly type: string;
@@ -11,15 +11,15 @@ export interface Declared {
   readonly inputs: Record<string, unknown>;
 }
 
-/** What a mark inside an object says of it: that it is a secret. */
+/** Marks an object as a secret. */
 const secretMark = "4dabf18193072939515e22adb298388d";
 
-/** The values themselves, where some are secrets. */
-function inTheClear(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inTheClear);
+/** Replaces secrets with their values. */
+function unwrapSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unwrapSecrets);
   if (typeof value !== "object" || value === null) return value;
-  if (secretMark in value) return inTheClear((value as unknown as { readonly value: unknown }).value);
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, inTheClear(each)]));
+  if (secretMark in value) return unwrapSecrets((value as unknown as { readonly value: unknown }).value);
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, unwrapSecrets(each)]));
 }
 
 const made: Declared[] = [];
@@ -28,7 +28,7 @@ const models = JSON.stringify([{ name: "tiny:1b", digest: "abc", size: 42 }]);
 await pulumi.runtime.setMocks(
   {
     newResource: ({ type, name, inputs }) => {
-      made.push({ type, name, inputs: inTheClear(inputs) as Record<string, unknown> });
+      made.push({ type, name, inputs: unwrapSecrets(inputs) as Record<string, unknown> });
       const more = type === "command:local:Command" ? { stdout: models } : {};
       return { id: `${name}-id`, state: { ...(inputs as object), ...more } };
     },
@@ -42,7 +42,7 @@ const { declareStack } = await import("../../components/resources/kubernetes/sta
 const settings = parseYaml(readFileSync("Pulumi.yaml", "utf8")) as {
   config: Record<string, { default: unknown }>;
 };
-/** The config of a stack on Kubernetes with these keys. */
+/** The config of a stack on Kubernetes, with some keys set. */
 export function configOf(set: Readonly<Record<string, unknown>>) {
   const defaults = Object.entries(settings.config).map(([key, { default: value }]) => [key, value]);
   const all = {
@@ -59,11 +59,11 @@ export function configOf(set: Readonly<Record<string, unknown>>) {
   return parseConfig("ollama-stack", Object.fromEntries(texts) as Record<string, string>);
 }
 
-/** Declares a stack and returns what the API server would be sent, by the name of the resource. */
+/** Declares a stack and returns the objects for the API server, by the name of the resource. */
 export async function renderStack(set: Readonly<Record<string, unknown>> = {}) {
   made.length = 0;
   const outputs = declareStack(configOf(set), process.cwd());
-  // What is declared once something else is known is waited for, too.
+  // Waits for resources that are declared once an output is known.
   await pulumi.runtime.disconnect();
   const declared = [...made];
   const find = (name: string) => {

@@ -9,24 +9,24 @@ import { partBinary, parts } from "../../toolchain/binaries.ts";
 import { allImages, isImageCurrent, type LocalImage } from "../../toolchain/images.ts";
 import { removeControlGroups } from "../host/control-groups.ts";
 
-/** The engine that the machine has, or Docker 29, which toolchain/ builds when the tests ask for it. */
+/** The machine's engine, or Docker 29, which toolchain/ builds on demand. */
 export type EngineKind = "machine" | "current";
 
 interface Options {
-  /** Unique among the tests, 2 to 8 letters: interfaces of the network are called after it. */
+  /** Unique among the tests, 2 to 8 letters, because network interfaces are named after it. */
   readonly name: string;
   readonly kind: EngineKind;
-  /** The host name that it reports, different from this host's; by default its name. */
+  /** The host name that it reports, different from this host's; by default `name`. */
   readonly hostname?: string;
-  /** Settings of daemon.json besides those that keep it apart; "hosts" are added to its socket. Asked at each start. */
+  /** Further settings of daemon.json, evaluated at each start; "hosts" are added to its socket. */
   readonly settings?: (engine: PrivateEngine) => Settings;
-  /** Folder with programs that it finds before the machine's. */
+  /** Folder with programs that take precedence over the machine's. */
   readonly programs?: string;
 }
 
 type Settings = Readonly<Record<string, unknown>> & { readonly hosts?: readonly string[] };
 
-interface Answer {
+interface FetchResult {
   readonly status: number;
   readonly text: string;
 }
@@ -35,16 +35,17 @@ const startsWithinMs = 60_000;
 const stopsWithinMs = 40_000;
 
 /**
- * A Docker engine of a test's own, apart from the machine's: data, socket, processes, network and control groups.
- * Its ports are ports of that network; what is to reach them at 127.0.0.1 is run inside, with `enter`. It reaches
- * nothing but this host. It ends with the process that started it, however that ends. Needs root and Linux.
+ * A Docker engine for a test, isolated from the machine's: data, socket, processes, network and control groups. Its ports
+ * belong to its network; use `enter` to run commands that reach them at 127.0.0.1. It reaches only this host, and ends
+ * with the process that started it. Needs root and Linux.
  */
 export class PrivateEngine {
   readonly folder: string;
-  /** DOCKER_HOST of this engine; the socket can be used from everywhere on this machine. */
+  /** DOCKER_HOST of this engine. The socket is usable from anywhere on this machine. */
   readonly host: string;
-  /** The address of its network that this host reaches, and this host's there. */
+  /** Its address in its network, which this host reaches. */
   readonly address: string;
+  /** This host's address in that network. */
   readonly gateway: string;
   readonly #options: Options;
   #process: ChildProcess | undefined;
@@ -70,12 +71,12 @@ export class PrivateEngine {
     return engine;
   }
 
-  /** What a command has to be for it to run in the engine's network. */
+  /** Wraps a command so that it runs in the engine's network. */
   enter(command: string, args: readonly string[]): readonly [string, readonly string[]] {
     return ["nsenter", [`--net=/run/netns/${this.#namespace}`, command, ...args]];
   }
 
-  /** Has on this engine what stacks of this world need: images and the model registry. */
+  /** Provides images and the model registry for stacks. */
   async provide(): Promise<void> {
     await this.copyImages(allImages());
     execFileSync(process.execPath, ["scripts/commands/setup.ts"], {
@@ -85,8 +86,8 @@ export class PrivateEngine {
   }
 
   /**
-   * Copies images that the environment's engine has as they should be, in a fifth of the time that they take to make:
-   * the set-up makes the others.
+   * Copies the images that are current on the environment's engine, which takes a fifth of the time of building them.
+   * The set-up builds the others.
    */
   async copyImages(images: readonly LocalImage[]): Promise<void> {
     const api = dockerClientApi();
@@ -102,18 +103,18 @@ export class PrivateEngine {
     return execFileSync("docker", ["--host", this.host, ...args], { encoding: "utf8" });
   }
 
-  /** Asks what listens in the engine's network. */
-  fetch(url: string, init: { readonly method?: string; readonly body?: string } = {}): Answer {
+  /** Sends a request from within the engine's network. */
+  fetch(url: string, init: { readonly method?: string; readonly body?: string } = {}): FetchResult {
     const script = `
       const [url, init] = JSON.parse(process.argv[1]);
       const response = await fetch(url, init);
       console.log(JSON.stringify({ status: response.status, text: await response.text() }));`;
-    const asked = ["--input-type=module", "--eval", script, JSON.stringify([url, init])];
-    const [command, args] = this.enter(process.execPath, asked);
-    return JSON.parse(execFileSync(command, args, { encoding: "utf8" })) as Answer;
+    const scriptArgs = ["--input-type=module", "--eval", script, JSON.stringify([url, init])];
+    const [command, args] = this.enter(process.execPath, scriptArgs);
+    return JSON.parse(execFileSync(command, args, { encoding: "utf8" })) as FetchResult;
   }
 
-  /** Stops it in good order and starts it again, as an update of Docker does. */
+  /** Stops it gracefully and starts it again, as an update of Docker does. */
   async restart(): Promise<void> {
     const [running, daemon] = this.#running();
     const ended = exit(running);
@@ -123,20 +124,20 @@ export class PrivateEngine {
     await this.#launch();
   }
 
-  /** Has it take connections and not answer, until what is returned is called. */
+  /** Lets it accept connections without responding, until the returned function is called. */
   freeze(): () => void {
     const [, daemon] = this.#running();
     process.kill(daemon, "SIGSTOP");
     return () => process.kill(daemon, "SIGCONT");
   }
 
-  /** Ends it with all its containers from one moment to the next, as a power cut does, and starts it again. */
+  /** Kills it with all its containers, as a power cut does, and starts it again. */
   async crash(): Promise<void> {
     await this.#end();
     await this.#launch();
   }
 
-  /** The same, and what the kernel knew of its network is gone too: bridges, addresses, rules. */
+  /** Like `crash`, but also loses the kernel's state of its network: bridges, addresses, rules. */
   async reboot(): Promise<void> {
     await this.#end();
     this.#removeNetwork();
@@ -144,14 +145,14 @@ export class PrivateEngine {
     await this.#launch();
   }
 
-  /** Ends it and removes all that it had. */
+  /** Kills it and removes everything it created. */
   async stop(): Promise<void> {
     await this.#end();
     await this.#removeLeftovers();
   }
 
   get #namespace(): string {
-    // The same file of tests runs at once on either kind.
+    // A test file runs on both kinds at the same time.
     return `ollama-stack-engine-${this.#options.name}-${this.#options.kind}`;
   }
 
@@ -159,7 +160,7 @@ export class PrivateEngine {
     const { name, kind, programs, hostname = name } = this.#options;
     const settings = this.#options.settings?.(this) ?? {};
     const at = (file: string) => join(this.folder, file);
-    // What a reboot clears: sockets, process numbers, the state of containers that ran.
+    // A reboot clears sockets, process ids and the state of running containers.
     for (const file of ["exec", "docker.sock", "docker.pid"])
       rmSync(at(file), { recursive: true, force: true });
     const own = {
@@ -176,9 +177,9 @@ export class PrivateEngine {
       .filter((folder) => folder !== undefined)
       .join(delimiter);
     const log = openSync(at("log"), "a");
-    // With a process namespace that dies with its first process, nothing outlives the engine; without a mount namespace
-    // its mounts would.
-    const apart = ["--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    // A process namespace dies with its first process, so nothing outlives the engine. Its mounts need a mount namespace
+    // for that.
+    const isolation = ["--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"];
     const daemon = [
       "sh",
       "-c",
@@ -186,7 +187,7 @@ export class PrivateEngine {
       hostname,
       at("daemon.json"),
     ];
-    const [command, args] = this.enter("unshare", [...apart, "--", ...daemon]);
+    const [command, args] = this.enter("unshare", [...isolation, "--", ...daemon]);
     this.#process = spawn("setpriv", ["--pdeathsig", "KILL", command, ...args], {
       env: { ...process.env, PATH: path },
       stdio: ["ignore", log, log],
@@ -196,20 +197,20 @@ export class PrivateEngine {
     const api = dockerApi(at("docker.sock"));
     const until = Date.now() + startsWithinMs;
     for (;;) {
-      const state = await Promise.race([ended.then(() => "ended"), answers(api.ping())]);
+      const state = await Promise.race([ended.then(() => "ended"), isResponding(api.ping())]);
       if (state === "yes") return;
       if (state === "ended" || Date.now() > until) break;
       await sleep(200);
     }
     const lines = readFileSync(at("log"), "utf8").trim().split("\n").slice(-8);
     await this.#end();
-    throw new Error(`the engine "${name}" does not start:\n${lines.join("\n")}`);
+    throw new Error(`the engine "${name}" did not start:\n${lines.join("\n")}`);
   }
 
-  /** What ends with it, and its daemon's process. */
+  /** The process with which the engine ends, and the id of the daemon's process. */
   #running(): [ChildProcess, number] {
     const running = this.#process;
-    if (running?.pid === undefined) throw new Error("the engine does not run");
+    if (running?.pid === undefined) throw new Error("the engine is not running");
     return [running, daemonOf(running.pid)];
   }
 
@@ -220,7 +221,7 @@ export class PrivateEngine {
     const ended = exit(running);
     running.kill("SIGKILL");
     await ended;
-    await gone(this.#namespace);
+    await waitUntilEmpty(this.#namespace);
   }
 
   #makeNetwork(): void {
@@ -241,23 +242,23 @@ export class PrivateEngine {
       try {
         execFileSync("ip", args, { stdio: "ignore" });
       } catch {
-        // There was none.
+        // There is none.
       }
     };
     quietly("link", "delete", `os-${this.#options.name}`);
     quietly("netns", "delete", this.#namespace);
   }
 
-  /** An engine ends with its run, so that one that answers is not a leftover. */
+  /** Throws if an engine responds: it ends with its run, so it is not a leftover. */
   async #assertUnused(): Promise<void> {
     const api = dockerApi(join(this.folder, "docker.sock"));
-    if ((await answers(api.ping())) !== "yes") return;
+    if ((await isResponding(api.ping())) !== "yes") return;
     throw new Error(
       `another run of the tests has the engine "${this.#options.name}"; start this one when that has ended`,
     );
   }
 
-  /** What is there of an engine of this name that ended, here or in a run that was killed. */
+  /** Removes what an engine of this name left, in this run or in a killed one. */
   async #removeLeftovers(): Promise<void> {
     this.#removeNetwork();
     rmSync(this.folder, { recursive: true, force: true });
@@ -275,21 +276,21 @@ function exit(child: ChildProcess): Promise<void> {
   });
 }
 
-async function answers(ping: Promise<void>): Promise<"yes" | "no"> {
+async function isResponding(ping: Promise<void>): Promise<"yes" | "no"> {
   return await ping.then(
     () => "yes",
     () => "no",
   );
 }
 
-/** The daemon is the only child of what made its process namespace. */
+/** The daemon is the only child of the process that created its namespace. */
 function daemonOf(pid: number): number {
   const id = String(pid);
   return Number(readFileSync(`/proc/${id}/task/${id}/children`, "utf8").trim());
 }
 
-/** The kernel ends the other processes of the namespace a moment later. */
-async function gone(namespace: string): Promise<void> {
+/** Waits until the kernel has ended the other processes of the namespace. */
+async function waitUntilEmpty(namespace: string): Promise<void> {
   const pids = () => execFileSync("ip", ["netns", "pids", namespace], { encoding: "utf8" }).trim();
   const until = Date.now() + stopsWithinMs;
   while (pids() !== "" && Date.now() < until) await sleep(50);

@@ -9,9 +9,9 @@ import type { PrivateEngine } from "./private-engine.ts";
 export interface SshServer {
   /** For dockerHost. */
   readonly host: string;
-  /** What the client needs in its environment: an `ssh` that knows the key and the host. */
+  /** The client's environment, with an `ssh` that has the key and knows the host. */
   readonly env: NodeJS.ProcessEnv;
-  /** An `ssh` that has no key. */
+  /** An environment with an `ssh` that has no key. */
   readonly strangersEnv: NodeJS.ProcessEnv;
   stop(): Promise<void>;
 }
@@ -19,15 +19,15 @@ export interface SshServer {
 const port = "2222";
 const queryTimeoutMs = 10_000;
 
-/** Fetches what the server is started from, and returns the folder that it is unpacked in. */
+/** Downloads and unpacks the server. Returns its folder. */
 export async function fetchSshServer(): Promise<string> {
   await installPackages(["openssh-client", "libwrap0"]);
   return await unpackedPackages("openssh-server", ["openssh-server"]);
 }
 
 /**
- * Debian's OpenSSH server in the network of an engine, where Docker's client finds that engine. Its package is unpacked,
- * not installed: to be installed means to be started, for this whole machine.
+ * Debian's OpenSSH server in the network of an engine, where Docker's client finds that engine. Its package is unpacked
+ * instead of installed, because the installation starts it for the machine.
  */
 export async function startSshServer(engine: PrivateEngine): Promise<SshServer> {
   const program = join(await fetchSshServer(), "usr", "sbin", "sshd");
@@ -42,7 +42,7 @@ export async function startSshServer(engine: PrivateEngine): Promise<SshServer> 
   const settings = [
     ...[`Port ${port}`, `ListenAddress ${engine.address}`, `HostKey ${at("host")}`, "PidFile none"],
     ...[`AuthorizedKeysFile ${at("authorized")}`, "StrictModes no", "UsePAM no", "PermitRootLogin yes"],
-    // The machine of a test is busy, and the provider does not make a dropped connection again.
+    // The machine is busy during tests, and the provider does not reopen a dropped connection.
     ...["MaxStartups 100", "PasswordAuthentication no", `SetEnv DOCKER_HOST=${engine.host}`],
   ];
   writeFileSync(at("sshd_config"), settings.join("\n"));
@@ -59,7 +59,7 @@ export async function startSshServer(engine: PrivateEngine): Promise<SshServer> 
     const bin = at(name);
     mkdirSync(bin);
     const options = `-o IdentitiesOnly=yes -o IdentityFile=${key} -o BatchMode=yes -o UserKnownHostsFile=${at("known")}`;
-    // -F none: nothing of the user's own.
+    // -F none ignores the user's own configuration.
     writeFileSync(join(bin, "ssh"), `#!/bin/sh\nexec /usr/bin/ssh -F none ${options} "$@"\n`, {
       mode: 0o755,
     });

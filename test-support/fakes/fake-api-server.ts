@@ -12,7 +12,7 @@ interface StoredObject {
   readonly [field: string]: unknown;
 }
 
-/** A write that was taken. */
+/** An accepted write. */
 interface Write {
   readonly atMs: number;
   readonly object: StoredObject;
@@ -21,16 +21,16 @@ interface Write {
 const certificate = { subject: "/CN=api-server-of-tests", days: "2" };
 
 /**
- * An API server of Kubernetes as far as one keeps objects: over TLS, to who has the token, and a write counts only if
- * its writer has seen the version before it.
+ * The part of Kubernetes' API server that stores objects: over TLS, with a token, and rejecting a write that is not based
+ * on the current version.
  */
 export class FakeApiServer {
-  /** As the kubelet gives it to a pod. */
+  /** The folder that the kubelet provides in a pod. */
   readonly accountFolder = mkdtempSync(join(tmpdir(), "ollama-stack-account-"));
   readonly writes: Write[] = [];
   /** "gone" breaks connections, "silent" never responds. */
   state: "up" | "gone" | "silent" = "up";
-  /** Called with each object that is sent, before it is compared and after it counts. */
+  /** Called with each written object, before its version is compared and after it is stored. */
   beforeWrite: (object: StoredObject) => void = () => undefined;
   afterWrite: (object: StoredObject) => void = () => undefined;
   readonly #objects = new Map<string, StoredObject>();
@@ -75,13 +75,13 @@ export class FakeApiServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Takes only this token from now on, which the pods' files have, too. */
+  /** Replaces the token, also in the pods' files. */
   setToken(token: string): void {
     this.#token = token;
     writeFileSync(join(this.accountFolder, "token"), token);
   }
 
-  /** The object of a name. */
+  /** Finds an object by its name. */
   find(name: string): StoredObject | undefined {
     return [...this.#objects.values()].find(({ metadata }) => metadata.name === name);
   }

@@ -2,13 +2,13 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
-/** What Docker's client prints; `fails` is its error, at the first call only if there is a `then`; one that `hangs` never ends. */
+/** The output of Docker's client. `fails` is an error, at the first call only if `then` is set; `hangs` never ends. */
 export type FakeResponse =
   | string
   | { readonly fails: string; readonly then?: string }
   | { readonly hangs: true; readonly prints?: string };
 
-/** A fake `docker`, or another program, on PATH with scripted output for arguments that begin in a certain way. */
+/** A fake `docker`, or another program, on PATH, with scripted output by the beginning of its arguments. */
 export class FakeDocker {
   readonly #folder = mkdtempSync(join(tmpdir(), "fake-docker-"));
   readonly #path = process.env["PATH"];
@@ -24,7 +24,7 @@ export class FakeDocker {
   mock(responses: Readonly<Record<string, FakeResponse>>): void {
     rmSync(this.#calls, { force: true });
     const cases = Object.entries(responses).map(
-      ([begin, response]) => `${quoted(begin)}*) ${this.#actOf(begin, response)} ;;`,
+      ([begin, response]) => `${quoted(begin)}*) ${this.#commandOf(begin, response)} ;;`,
     );
     const lines = [
       "#!/bin/sh",
@@ -34,7 +34,7 @@ export class FakeDocker {
       "esac",
       'echo "no response set: $*" >&2; exit 1',
     ];
-    // A shell reads its script as it goes: what runs keeps the one that it has begun.
+    // A shell reads its script while it runs, so a running one must keep its file.
     const path = join(this.#folder, this.#program);
     writeFileSync(`${path}.new`, `${lines.join("\n")}\n`, { mode: 0o755 });
     renameSync(`${path}.new`, path);
@@ -50,7 +50,7 @@ export class FakeDocker {
     rmSync(this.#folder, { recursive: true });
   }
 
-  #actOf(begin: string, response: FakeResponse): string {
+  #commandOf(begin: string, response: FakeResponse): string {
     if (typeof response === "string") return `printf %s ${quoted(response)}; exit 0`;
     if ("hangs" in response) return `printf %s ${quoted(response.prints ?? "")}; exec sleep 600`;
     const failure = `printf %s ${quoted(response.fails)} >&2; exit 1`;
@@ -64,7 +64,7 @@ export class FakeDocker {
   }
 }
 
-/** As one word of a shell. */
+/** Quotes a text as one word for a shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

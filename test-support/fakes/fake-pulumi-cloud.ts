@@ -6,11 +6,11 @@ import { createGunzip } from "node:zlib";
 
 const account = "ada";
 
-/** Pulumi Cloud as the CLI knows it, for an account that has no stack: keeps which were made, and nothing of updates. */
+/** The part of Pulumi Cloud that the CLI uses, for an account without stacks. Stores created stacks, but no updates. */
 export class FakePulumiCloud {
-  /** `ORGANIZATION/PROJECT/STACK` of the stacks that were made. */
+  /** `ORGANIZATION/PROJECT/STACK` of the created stacks. */
   readonly stacks = new Set<string>();
-  /** What was requested and the fake does not know. */
+  /** Requests that the fake does not support. */
   readonly unknown: string[] = [];
   readonly #server = createServer((request, response) => {
     const { method = "", url = "", headers } = request;
@@ -32,7 +32,7 @@ export class FakePulumiCloud {
     return cloud;
   }
 
-  /** For PULUMI_API. */
+  /** The value for PULUMI_API. */
   get url(): string {
     return `http://127.0.0.1:${String((this.#server.address() as AddressInfo).port)}`;
   }
@@ -42,7 +42,7 @@ export class FakePulumiCloud {
     this.#server.closeAllConnections();
   }
 
-  /** Undefined: there is no such thing. */
+  /** Returns undefined for 404. */
   #respond(method: string, path: string, sent: Readonly<Record<string, string>>): object | undefined {
     if (path === "/api/user") return { githubLogin: account, name: account, organizations: [] };
     if (path === "/api/user/organizations/default") return { gitHubLogin: account };

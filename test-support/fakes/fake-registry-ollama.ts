@@ -2,29 +2,29 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What the next pull does; a pull beyond the list ends in success. */
+/** The behaviour of a pull. Pulls without one succeed. */
 export type PullBehaviour =
   | { readonly lines: readonly object[]; readonly then: "end" | "cut" | "hang" }
   | { readonly status: number; readonly error: string };
 
-/** The model-managing part of Ollama's API, whose pulls misbehave on purpose. */
+/** The model management part of Ollama's API, with configurable pulls. */
 export class FakeOllama {
   readonly models = new Map<string, { digest: string; size: number }>();
   readonly pulls: { model: string; insecure: boolean }[] = [];
-  /** What was uploaded, "sha256:..." to bytes. */
+  /** Sizes of uploaded blobs in bytes, by digest ("sha256:..."). */
   readonly blobs = new Map<string, number>();
   readonly creations: Record<string, unknown>[] = [];
   /** Every change of a name, in order: "copy a b", "delete a", "unload a". */
   readonly changes: string[] = [];
-  /** What the next deletions fail with, after they have deleted the model. */
+  /** Errors of the next deletions, returned after they have deleted the model. */
   readonly deletionErrors: string[] = [];
-  /** What a pull makes of a model: another one for another digest. */
+  /** The digest of pulled models. */
   registryDigest = "d".repeat(64);
   /** Loaded models, and their keep-alive if set. */
   readonly loaded = new Map<string, string | undefined>();
   /** Memory of a model, in total and on GPUs, in bytes; 100 and 0 by default. */
   readonly memory = new Map<string, { size: number; size_vram: number }>();
-  /** Names of models that can only be embedded with. */
+  /** Names of models that only support embeddings. */
   readonly embedding = new Set<string>();
   readonly #behaviours: PullBehaviour[];
   readonly #server = createServer((request, response) => {
@@ -46,10 +46,10 @@ export class FakeOllama {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const answer = (status: number, value: object) => response.writeHead(status).end(JSON.stringify(value));
+    const respond = (status: number, value: object) => response.writeHead(status).end(JSON.stringify(value));
     const blob = /^\/api\/blobs\/(sha256:[0-9a-f]{64})$/.exec(String(request.url))?.[1];
     if (blob !== undefined) {
-      await this.#blob(blob, request, answer);
+      await this.#blob(blob, request, respond);
       return;
     }
     let text = "";
@@ -57,30 +57,30 @@ export class FakeOllama {
     const body = (text === "" ? {} : JSON.parse(text)) as Record<string, string>;
     switch (`${String(request.method)} ${String(request.url)}`) {
       case "GET /api/tags":
-        return void answer(200, { models: [...this.models].map(([name, model]) => ({ name, ...model })) });
+        return void respond(200, { models: [...this.models].map(([name, model]) => ({ name, ...model })) });
       case "POST /api/copy": {
         const source = this.models.get(body["source"] ?? "");
-        if (source === undefined) return void answer(404, { error: "model not found" });
+        if (source === undefined) return void respond(404, { error: "model not found" });
         this.models.set(body["destination"] ?? "", source);
         this.changes.push(`copy ${String(body["source"])} ${String(body["destination"])}`);
-        return void answer(200, {});
+        return void respond(200, {});
       }
       case "DELETE /api/delete": {
         this.changes.push(`delete ${String(body["model"])}`);
         const wasThere = this.models.delete(body["model"] ?? "");
         const error = this.deletionErrors.shift();
-        if (error !== undefined) return void answer(500, { error });
-        return void answer(wasThere ? 200 : 404, {});
+        if (error !== undefined) return void respond(500, { error });
+        return void respond(wasThere ? 200 : 404, {});
       }
       case "GET /api/ps":
-        return void answer(200, { models: [...this.loaded.keys()].map((name) => this.#running(name)) });
+        return void respond(200, { models: [...this.loaded.keys()].map((name) => this.#running(name)) });
       case "POST /api/embed":
       case "POST /api/generate":
-        if (String(body["keep_alive"]) !== "0") return void answer(...this.#load(body, String(request.url)));
+        if (String(body["keep_alive"]) !== "0") return void respond(...this.#load(body, String(request.url)));
         this.changes.push(`unload ${String(body["model"])}`);
-        return void answer(this.loaded.delete(body["model"] ?? "") ? 200 : 404, {});
+        return void respond(this.loaded.delete(body["model"] ?? "") ? 200 : 404, {});
       case "POST /api/show":
-        return void answer(this.models.has(body["model"] ?? "") ? 200 : 404, {});
+        return void respond(this.models.has(body["model"] ?? "") ? 200 : 404, {});
       case "POST /api/create": {
         this.creations.push(body);
         const digest = createHash("sha256").update(text).digest("hex");
@@ -94,7 +94,7 @@ export class FakeOllama {
         this.#pull(body, response);
         return;
       default:
-        return void answer(404, { error: "no such route" });
+        return void respond(404, { error: "no such route" });
     }
   }
 
@@ -114,9 +114,9 @@ export class FakeOllama {
   async #blob(
     digest: string,
     request: IncomingMessage,
-    answer: (status: number, value: object) => unknown,
+    respond: (status: number, value: object) => unknown,
   ): Promise<void> {
-    if (request.method === "HEAD") return void answer(this.blobs.has(digest) ? 200 : 404, {});
+    if (request.method === "HEAD") return void respond(this.blobs.has(digest) ? 200 : 404, {});
     const hash = createHash("sha256");
     let size = 0;
     for await (const piece of request as AsyncIterable<Buffer>) {
@@ -125,9 +125,9 @@ export class FakeOllama {
     }
     const found = `sha256:${hash.digest("hex")}`;
     if (found !== digest)
-      return void answer(400, { error: `digest mismatch, expected "${digest}", got "${found}"` });
+      return void respond(400, { error: `digest mismatch, expected "${digest}", got "${found}"` });
     this.blobs.set(digest, size);
-    answer(201, {});
+    respond(201, {});
   }
 
   #pull(body: Record<string, unknown>, response: ServerResponse): void {

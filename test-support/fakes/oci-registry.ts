@@ -16,16 +16,16 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { runProcess } from "../../host/run-process.ts";
 
-/** An image registry on this host for pushes and pulls, which requires a token and issues one to anyone. */
+/** An image registry on this host, which requires a token and issues one to anyone. */
 export interface OciRegistry {
-  /** "127.0.0.1:port", as a reference begins. */
+  /** "127.0.0.1:port", the prefix of references. */
   readonly host: string;
   /** How often a manifest was requested with a token, and without. */
   readonly asked: { withToken: number; withoutToken: number };
   close(): Promise<void>;
 }
 
-/** Answers as the distribution's registry does, as far as `docker push`, `docker pull` and a question for a tag go. */
+/** Starts a registry that supports what `docker push`, `docker pull` and a look-up of a tag need. */
 export async function startOciRegistry(): Promise<OciRegistry> {
   const folder = mkdtempSync(join(tmpdir(), "ollama-stack-oci-"));
   const token = randomBytes(16).toString("hex");
@@ -141,7 +141,7 @@ export async function startOciRegistry(): Promise<OciRegistry> {
   };
 }
 
-/** One with an image in it, which has nothing in it, by its complete name. */
+/** Starts a registry with an empty image, whose complete name is `image`. */
 export async function registryWithImage(): Promise<OciRegistry & { readonly image: string }> {
   const registry = await startOciRegistry();
   const image = `${registry.host}/empty:1`;

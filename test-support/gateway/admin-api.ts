@@ -9,12 +9,12 @@ import { session } from "../../gateway/src/admin/contract/session.ts";
 import { usage } from "../../gateway/src/admin/contract/usage.ts";
 import type { TestGateway } from "./gateway-harness.ts";
 
-/** What each route of the admin API that reads responds. */
+/** The contracts of the admin API's read routes. */
 export const adminContract = { session, overview, history, requests: finishedRequests, usage, health };
 
 type Contract = typeof adminContract;
 
-/** Two ordinary keys and an admin's. */
+/** Creates two ordinary keys and one of an admin. */
 export function threeKeys() {
   const [ada, bob, root] = [newKey("ada", []), newKey("bob", []), newKey("root", ["admin"])];
   return {
@@ -41,7 +41,7 @@ export async function admin<Name extends keyof Contract>(
     200,
     "no-store",
   ]);
-  // Nothing but what the contract has.
+  // Rejects properties that the contract lacks.
   const parsed = adminContract[name]().strict().parse(body);
   return parsed as z.infer<ReturnType<Contract[Name]>>;
 }

@@ -7,17 +7,17 @@ import type { HandOverTimes } from "../../gateway/src/standby/standby.ts";
 import type { FakeOllama } from "../fakes/ollama/fake-ollama.ts";
 import { startGateway, type TestGateway } from "./gateway-harness.ts";
 
-interface Asked {
+interface ControlResult {
   readonly code: number;
   readonly output: string;
 }
 
 export interface Controlled extends TestGateway {
   /** Runs the image's control client, as an update does. */
-  control(...args: string[]): Promise<Asked>;
+  control(...args: string[]): Promise<ControlResult>;
 }
 
-/** A gateway with a control socket, in front of some fakes. */
+/** Starts a gateway with a control socket, in front of the given fakes. */
 export async function controlled(
   fakes: readonly FakeOllama[],
   environment: Record<string, string> = {},
@@ -36,7 +36,7 @@ export async function controlled(
   };
   const gateway = await startGateway(first, { ...servers, ...environment }, handOver);
   const control = (...args: string[]) =>
-    new Promise<Asked>((resolve) => {
+    new Promise<ControlResult>((resolve) => {
       const env = { ...process.env, CONTROL_SOCKET: socket };
       execFile(
         process.execPath,

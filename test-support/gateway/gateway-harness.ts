@@ -8,8 +8,8 @@ import { createLog } from "../../gateway/src/observability/log.ts";
 import { FakeOllama } from "../fakes/ollama/fake-ollama.ts";
 import type { Step } from "../fakes/ollama/steps.ts";
 
-// What is waited for comes in milliseconds, unless the machine is busy with something else.
-const PATIENCE_MS = 45_000;
+// Conditions come true within milliseconds, unless the machine is busy.
+const TIMEOUT_MS = 45_000;
 
 export type LogLine = Record<string, unknown>;
 
@@ -17,9 +17,9 @@ export interface TestGateway {
   readonly url: string;
   readonly port: number;
   readonly openai: OpenAI;
-  /** All that was logged, as it was written. */
+  /** All log lines as they were written. */
   readonly log: readonly string[];
-  /** The line of the n-th request to a route, once it has been written. */
+  /** Waits for the log line of the n-th request to a route. */
   requestLine(route: string, n?: number): Promise<LogLine>;
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
   /** Stops it before the test ends. */
@@ -45,7 +45,7 @@ export async function startGateway(
     LLM_MODEL_ID: "m",
     OLLAMA_NUM_PARALLEL: "16",
     LOG_LEVEL: "debug",
-    // A machine that is busy with something else answers the first probe late, and the first request would get 503.
+    // On a busy machine the first probe can be slow, and the first request would get 503.
     PROBE_TIMEOUT_MS: "20000",
     ...environment,
   });
@@ -81,7 +81,7 @@ export async function startGateway(
   };
 }
 
-/** Frozen, as files share it: Ollama's client adds to what it is given. */
+/** Frozen because files share it, and Ollama's client modifies its arguments. */
 export const hello = Object.freeze({ model: "m", messages: [{ role: "user" as const, content: "Hi" }] });
 
 export interface ErrorBody {
@@ -98,7 +98,7 @@ export async function errorOf(response: Response): Promise<ErrorBody["error"]> {
 }
 
 /**
- * The data of each server-sent event of a stream, up to its end or to where it breaks off.
+ * Reads the data of each server-sent event of a stream, until it ends or breaks off.
  *
  * @param seen called with the data received so far
  */
@@ -121,7 +121,7 @@ export async function readEvents(
   return { data, brokenOff };
 }
 
-/** A load that lasts until a stream that waits for it has got two comments, and what is to see that stream. */
+/** A load that lasts until a waiting stream has received two comments, and the callback that must see the stream. */
 export function loadOfTwoComments(): { readonly load: Step; readonly seen: (text: string) => void } {
   const { promise: until, resolve } = Promise.withResolvers<undefined>();
   const seen = (text: string): void => {
@@ -130,30 +130,30 @@ export function loadOfTwoComments(): { readonly load: Step; readonly seen: (text
   return { load: { until }, seen };
 }
 
-/** Waits until a line is among the metrics. */
+/** Waits until the metrics contain a line. */
 export async function metric(url: string, line: string, init: RequestInit = {}): Promise<void> {
   await expect
     .poll(async () => (await (await fetch(`${url}/metrics`, init)).text()).split("\n"), {
       interval: 5,
-      timeout: PATIENCE_MS,
+      timeout: TIMEOUT_MS,
     })
     .toContain(line);
 }
 
-/** Waits until the gateway has learned that its servers have all that is required. */
+/** Waits until the gateway reports that it is ready. */
 export async function ready({ url }: Pick<TestGateway, "url">): Promise<void> {
   await expect
-    .poll(async () => (await fetch(`${url}/ready`)).status, { interval: 5, timeout: PATIENCE_MS })
+    .poll(async () => (await fetch(`${url}/ready`)).status, { interval: 5, timeout: TIMEOUT_MS })
     .toBe(200);
 }
 
-/** Waits for something that is about to be true. */
-export async function eventually<T>(look: () => T | undefined, timeoutMs = PATIENCE_MS): Promise<T> {
+/** Polls until the callback returns a value. */
+export async function eventually<T>(look: () => T | undefined, timeoutMs = TIMEOUT_MS): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const found = look();
     if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error("it did not come to be in time");
+    if (Date.now() > deadline) throw new Error("timed out waiting for a condition");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

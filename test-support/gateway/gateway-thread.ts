@@ -4,8 +4,8 @@ import { buildApp } from "../../gateway/src/app.ts";
 import { readConfig } from "../../gateway/src/config/config.ts";
 import { createLog } from "../../gateway/src/observability/log.ts";
 
-// A gateway on a thread of its own, which measures what each turn of its event loop takes of the processor. That does
-// not depend on how busy the machine is, as the delay of the event loop does.
+// A gateway on its own thread, which measures the processor time of each turn of its event loop. Unlike the delay of the
+// event loop, that does not depend on how busy the machine is.
 
 const config = readConfig(workerData as Record<string, string>);
 const app = buildApp(config, createLog(config.LOG_LEVEL, { write: () => undefined }));
@@ -22,7 +22,7 @@ function turn(): void {
   if (isMeasuring) setImmediate(turn);
 }
 
-/** What this thread needs for a fixed piece of work of the kind that long bodies make: to fill 64 MiB of new memory. */
+/** The processor time of a fixed piece of work that resembles that of long bodies: filling 64 MiB of new memory. */
 function referenceMs(): number {
   const start = process.threadCpuUsage();
   new Uint8Array(64 * 1024 * 1024).fill(1);
@@ -33,7 +33,7 @@ function referenceMs(): number {
 parentPort?.on("message", (message: "begin" | "end") => {
   isMeasuring = message === "begin";
   if (isMeasuring) {
-    // Garbage of what came before is not this measurement's.
+    // Excludes earlier garbage from this measurement.
     (globalThis as { gc?: () => void }).gc?.();
     before = process.threadCpuUsage();
     longestMs = 0;

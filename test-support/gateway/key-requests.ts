@@ -17,7 +17,7 @@ export function postChat(
   });
 }
 
-/** A file of keys, for as long as a test takes. */
+/** Writes a key file that is removed after the test. */
 export function fileOf(text: string): string {
   const folder = mkdtempSync(join(tmpdir(), "gateway-keys-"));
   onTestFinished(() => {

@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 
-// Enough for one connection that waits to be accepted, or two: what the system makes of it is its own affair.
+// The kernel queues one or two connections with this backlog.
 const backlog = 1;
 const tries = 8;
 
@@ -25,7 +25,7 @@ const server = `
 
 export interface LosableServer {
   readonly port: number;
-  /** From now on nothing comes from it, and no connection to it is accepted, as if its machine had lost its power. */
+  /** Stops all responses and accepts no more connections, as if the machine had lost power. */
   lose(): void;
 }
 
@@ -39,14 +39,14 @@ export async function startLosable(): Promise<LosableServer> {
     for (const socket of waiting) socket.destroy();
     child.kill("SIGKILL");
   });
-  if (child.stdout === null) throw new Error("it has no output");
+  if (child.stdout === null) throw new Error("the server has no output");
   const [line] = (await once(createInterface(child.stdout), "line")) as [string];
   const port = Number(line);
   return {
     port,
     lose() {
       child.kill("SIGSTOP");
-      // The system accepts as many as may wait, and drops the rest without a response.
+      // The kernel accepts connections up to the backlog and silently drops the others.
       for (let i = 0; i < tries; i++) {
         const socket = connect({ host: "127.0.0.1", port });
         socket.on("error", () => socket.destroy());

@@ -2,12 +2,12 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { FakeOllama } from "../fakes/ollama/fake-ollama.ts";
 
-// What a request needs of the processor it needs each time: the least of several measurements counts. For one in four,
-// the kernel has to find 64 MiB of fresh memory, which alone takes 50 ms.
+// The lowest of several measurements counts, because a request always needs that much processor time. For one in four,
+// the kernel has to find 64 MiB of new memory, which alone takes 50 ms.
 const ATTEMPTS = 8;
 
-// What the reference takes on a machine that the limits are meant for. Memory that others use at the same time, and a
-// slower machine, make everything as much slower as they make the reference.
+// Time of the reference work on the machine for which the limits were set. A slower machine, or one whose memory others
+// use, slows everything down as much as the reference.
 const REFERENCE_MS = 36;
 
 export interface MeasuredResponse {
@@ -20,7 +20,7 @@ interface Measured {
   readonly referenceMs: number;
 }
 
-/** A gateway on a thread of its own, which measures how long each turn of its event loop keeps the processor. */
+/** A gateway on its own thread, which measures the processor time of each turn of its event loop. */
 export class MeasuredGateway {
   readonly #worker: Worker;
   readonly #fake: FakeOllama;
@@ -39,7 +39,7 @@ export class MeasuredGateway {
     });
     const [port] = (await once(worker, "message")) as [number];
     const gateway = new MeasuredGateway(worker, fake, port);
-    // The first request pays for what is compiled.
+    // Warms up, because the first request includes compilation.
     await gateway.#longestTurn(
       "/v1/chat/completions",
       '{"model":"m","messages":[{"role":"user","content":"Hi"}]}',
@@ -54,9 +54,9 @@ export class MeasuredGateway {
   /**
    * Sends a request several times, until one stays within a limit.
    *
-   * @param check looks at each response
+   * @param check is called with each response
    *
-   * @returns what the longest turn of the event loop took at best, ms of the processor of a machine that is not slow
+   * @returns the lowest time of the longest turn of the event loop, in ms of processor time on the reference machine
    */
   async leastLongestTurn(
     path: string,
@@ -78,7 +78,7 @@ export class MeasuredGateway {
     await once(this.#worker, "message");
     const headers = { "content-type": "application/json" };
     const response = await fetch(this.#url + path, { method: "POST", headers, body });
-    // A stream whose request turns out wrong breaks off.
+    // The stream of an invalid request breaks off.
     const text = await response.text().catch(() => "");
     this.#worker.postMessage("end");
     const [{ longestMs, referenceMs }] = (await once(this.#worker, "message")) as [Measured];

@@ -1,8 +1,8 @@
 import { onTestFinished, vi } from "vitest";
 
 /**
- * Until the test ends, what repeats (polls, ticks) does so when `pass` is called, however long the machine takes. Timers
- * that were set before are not affected.
+ * Replaces intervals (polls, ticks) until the test ends: they only fire when `pass` is called. Does not affect intervals
+ * that were set before.
  */
 export function controlIntervals(): { readonly pass: (ms: number) => void } {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"], shouldAdvanceTime: false });

@@ -9,10 +9,10 @@ import { RedisServer } from "../redis/redis-server.ts";
 
 const SERVER = join(import.meta.dirname, "../../gateway/src/server.ts");
 
-// On a machine that is busy with something else nothing counts as slow that a test has not made slow.
-const PATIENT = { SHARED_STATE_TIMEOUT_MS: "60000", SHARED_STATE_LEASE_MS: "60000" };
+// On a busy machine, nothing counts as slow unless a test slows it down.
+const LONG_TIMEOUTS = { SHARED_STATE_TIMEOUT_MS: "60000", SHARED_STATE_LEASE_MS: "60000" };
 
-/** A Redis that ends with the test. */
+/** Starts a Redis that ends with the test. */
 export async function startRedis(password = ""): Promise<RedisServer> {
   const redis = await RedisServer.start(password);
   onTestFinished(() => redis.stop());
@@ -23,7 +23,7 @@ interface Setting {
   readonly environment?: Record<string, string>;
 }
 
-/** Starts gateways that share one Redis and know that all servers are up. */
+/** Starts gateways that share one Redis, and waits until each sees all servers up. */
 export async function startShared(
   count: number,
   redis: RedisServer,
@@ -49,18 +49,18 @@ async function startOne(
   return gateway;
 }
 
-/** Of a gateway that shares a Redis, before servers that run one request at once. */
+/** The environment of a gateway that shares a Redis, in front of servers that run one request at a time. */
 export function environmentOf(redis: RedisServer, servers: readonly FakeOllama[]): Record<string, string> {
   return {
     LLM_BACKENDS: servers.map(({ port }) => `127.0.0.1:${port}`).join(","),
     OLLAMA_NUM_PARALLEL: "1",
     POLL_INTERVAL_MS: "50",
-    ...PATIENT,
+    ...LONG_TIMEOUTS,
     SHARED_STATE: redis.url,
   };
 }
 
-/** Waits until a gateway shares its state, or knows that it cannot. */
+/** Waits until a gateway reports that its shared state is up or away. */
 export async function stateIs({ url }: TestGateway, state: "up" | "away"): Promise<void> {
   await expect
     .poll(
@@ -72,7 +72,7 @@ export async function stateIs({ url }: TestGateway, state: "up" | "away"): Promi
     .toBe(state);
 }
 
-/** Waits until each gateway knows of all. */
+/** Waits until each gateway counts all of them. */
 export async function knowEachOther(gateways: readonly TestGateway[]): Promise<void> {
   for (const { url } of gateways) await metric(url, `gateway_shared_state_gateways ${gateways.length}`);
 }

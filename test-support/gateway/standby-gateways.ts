@@ -12,7 +12,7 @@ const SERVER = join(import.meta.dirname, "../../gateway/src/server.ts");
 
 export type Role = "active" | "standby";
 
-/** A gateway as if in its own pod. */
+/** A gateway with the environment of its own pod. */
 export interface StandbyGateway {
   readonly pod: string;
   readonly address: string;
@@ -23,14 +23,14 @@ export interface StandbyGateway {
   chat(): Promise<Response>;
 }
 
-/** One that is a process, which can be killed and frozen. */
+/** A gateway in a separate process, which can be killed and frozen. */
 export interface StandbyProcess extends StandbyGateway {
   signal(signal: NodeJS.Signals): void;
 }
 
-/** One in this process. */
+/** A gateway in this process. */
 export interface LocalStandby extends StandbyGateway {
-  /** As the pod's preStop hook does. */
+  /** Drains it as the pod's preStop hook does. */
   drain(): Promise<string>;
   close(): Promise<void>;
 }
@@ -38,16 +38,16 @@ export interface LocalStandby extends StandbyGateway {
 export interface StandbySetting {
   readonly api: FakeApiServer;
   readonly server: FakeOllama;
-  /** Longer than any pause of the machine where nothing is to be taken over. */
+  /** Longer than any pause of the machine, unless a test expects a takeover. */
   readonly leaseMs: number;
-  /** Of gateways in this process; without them, longer than any pause. */
+  /** For gateways in this process; by default longer than any pause of the machine. */
   readonly handOver?: HandOverTimes;
 }
 
 // Longer than any pause of the machine.
-const patience: HandOverTimes = { releaseMs: 120_000, takeoverMs: 120_000 };
+const longTimes: HandOverTimes = { releaseMs: 120_000, takeoverMs: 120_000 };
 
-/** @param n number of its pod */
+/** @param n the number of the pod */
 function podOf(n: number, { api, leaseMs }: StandbySetting) {
   const [pod, address] = [`gateway-${n}`, `192.0.2.${n}`];
   const environment = {
@@ -82,7 +82,7 @@ function clientOf(url: string): Pick<StandbyGateway, "url" | "role" | "metric" |
 
 export async function startLocal(n: number, setting: StandbySetting): Promise<LocalStandby> {
   const { pod, address, environment } = podOf(n, setting);
-  const gateway = await controlled([setting.server], environment, setting.handOver ?? patience);
+  const gateway = await controlled([setting.server], environment, setting.handOver ?? longTimes);
   return {
     ...clientOf(gateway.url),
     pod,
@@ -114,7 +114,7 @@ export async function startProcess(n: number, setting: StandbySetting): Promise<
   };
 }
 
-/** Starts some, one of which becomes active: that one first. */
+/** Starts gateways and waits until one is active. Returns the active one first. */
 export async function startSome<Gateway extends StandbyGateway>(
   count: number,
   setting: StandbySetting,
@@ -126,7 +126,7 @@ export async function startSome<Gateway extends StandbyGateway>(
   return [active, ...gateways.filter((each) => each !== active)];
 }
 
-/** Waits until one is active and the others stand by, and the Service sends requests to that one. */
+/** Waits until one gateway is active, the others are on standby, and the Service points to the active one. */
 export async function untilOneIsActive<Gateway extends StandbyGateway>(
   gateways: readonly Gateway[],
   api: FakeApiServer,
@@ -139,11 +139,11 @@ export async function untilOneIsActive<Gateway extends StandbyGateway>(
       return [roles.toSorted(), active !== undefined && servingAddress(api) === active.address];
     })
     .toEqual([["active", ...gateways.slice(1).map(() => "standby")], true]);
-  if (active === undefined) throw new Error("none is active");
+  if (active === undefined) throw new Error("no gateway is active");
   return active;
 }
 
-/** Where the Service sends requests. */
+/** The address to which the Service sends requests. */
 export function servingAddress(api: FakeApiServer): string | undefined {
   const { endpoints } = (api.find("gateway-active") ?? {}) as {
     readonly endpoints?: readonly { readonly addresses: readonly string[] }[];

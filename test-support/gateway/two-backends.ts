@@ -11,9 +11,10 @@ export interface Two {
 }
 
 /**
- * A gateway before two servers that it knows to be up; the right one runs twice as many requests.
+ * Starts a gateway in front of two servers, and waits until it sees both up. The right server runs twice as many
+ * requests at once.
  *
- * @param headers a key, where the gateway needs one
+ * @param headers a key, if the gateway requires one
  */
 export async function startTwo(
   prepare: (left: FakeOllama, right: FakeOllama) => void,
@@ -33,20 +34,20 @@ export async function startTwo(
   return { left, right, gateway };
 }
 
-/** How many requests each has got. */
+/** Number of requests that each server has received. */
 export function count({ left, right }: Two): [number, number] {
   return [left.received.length, right.received.length];
 }
 
 interface Hanging {
   readonly port: number;
-  /** Those that a request came on. */
+  /** The connections on which a request arrived. */
   readonly hung: readonly Socket[];
-  /** Leaves the port to another; the connections stay as they are. */
+  /** Frees the port and keeps the connections open. */
   stopListening(): void;
 }
 
-/** Takes connections on a port, and answers none. */
+/** Accepts connections on a port and never responds. */
 export async function startHanging(port = 0): Promise<Hanging> {
   const hung: Socket[] = [];
   const sockets: Socket[] = [];

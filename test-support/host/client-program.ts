@@ -8,10 +8,10 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-// Programs are too large for everybody's node_modules: they are installed once per machine, in the pinned version.
+// The programs are too large for node_modules, so each is installed once per machine, in its pinned version.
 const FOLDER = join(homedir(), ".cache", "ollama-stack", "clients");
 
-/** The path of a program from the package registry, which is installed if it is not there yet. */
+/** Returns the path of a program from the package registry. Installs it if it is missing. */
 export async function installedProgram(name: string, version: string, bin: string): Promise<string> {
   const folder = join(FOLDER, `${name.replaceAll(/[@/]/g, "-").replace(/^-/, "")}-${version}`);
   const program = join(folder, "node_modules", ".bin", bin);
@@ -22,7 +22,7 @@ export async function installedProgram(name: string, version: string, bin: strin
   return program;
 }
 
-/** Runs a program to its end, without input. It does not outlive this process. */
+/** Runs a program without input until it ends. It does not outlive this process. */
 export async function runProgram(
   program: string,
   args: readonly string[],

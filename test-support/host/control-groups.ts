@@ -3,12 +3,12 @@ import { globSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Removes control groups with those in them. The kernel needs a moment until the processes of what ended are gone.
+ * Removes control groups recursively. The kernel needs a moment to remove processes that were killed.
  *
- * @throws Error when there are still processes after `withinMs`
+ * @throws Error if there are still processes after `withinMs`
  */
 export async function removeControlGroups(names: readonly string[], withinMs: number): Promise<void> {
-  // What is frozen does not die: a container that was paused when its engine ended.
+  // A container that was paused when its engine ended is frozen, and does not die before it is thawed.
   for (const name of names)
     for (const file of globSync(`/sys/fs/cgroup/freezer/${name}/**/freezer.state`))
       writeFileSync(file, "THAWED");
@@ -22,7 +22,7 @@ export async function removeControlGroups(names: readonly string[], withinMs: nu
         execFileSync("find", [group, "-depth", "-type", "d", "-delete"], { stdio: "pipe" });
       } catch (cause) {
         if (Date.now() > until)
-          throw new Error(`${group} still has processes: end what runs there, and run this again`, { cause });
+          throw new Error(`${group} still has processes: end them and run this again`, { cause });
         await sleep(100);
       }
     }

@@ -6,11 +6,10 @@ import { withLock } from "../../host/file-lock.mjs";
 import { artefact, artefactPath, keyOf } from "../../toolchain/cache.ts";
 
 /**
- * Debian packages, unpacked into a folder that is kept. To be installed means, for a server, to be started for this whole
- * machine.
+ * Unpacks Debian packages into a folder in the cache. They are not installed, because installing a server starts it.
  *
- * @param name of the folder
- * @param withLibraries unpacks the libraries as well that they need and not every Debian has
+ * @param name the name of the folder
+ * @param withLibraries whether to unpack the libraries too that they need and that not every Debian has
  */
 export async function unpackedPackages(
   name: string,
@@ -20,7 +19,7 @@ export async function unpackedPackages(
   const key = keyOf([readFileSync("/etc/debian_version"), ...packages, String(withLibraries)]);
   const known = artefactPath(name, key);
   if (existsSync(known)) return known;
-  // Test files run side by side.
+  // Test files run concurrently.
   return withLock(
     join(cacheRoot(), `${name}.lock`),
     () => undefined,

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 
-/** What runs below a process, itself first: id, seconds so far, command, each a line. */
+/** Lists a process and its descendants, one per line: id, elapsed seconds, command. */
 export function processTree(root: number): string {
   const listed = execFileSync("ps", ["-eo", "pid=,ppid=,etimes=,args="], { encoding: "utf8" });
   const processes = listed

@@ -1,4 +1,4 @@
-/** What the converter takes in a pattern: only what `pattern/rewrite.ts` writes, read by other means. */
+/** The tokens that `pattern/rewrite.ts` writes, the only ones that Ollama's converter accepts, read independently. */
 const PATTERN_TOKEN =
   /\[\^"\\\\\\x00-\\x1F\]|\[(?:[A-Za-z0-9"-]|\\\\|\\x[0-9A-F]{2}|\\u[0-9A-F]{4}|\\U[0-9A-F]{8})+\]|[A-Za-z0-9 _@:;,=~%&#'<>!/`-]|[()|]|[*+?]|\{(\d+)(,?)(\d*)\}/y;
 
@@ -41,40 +41,41 @@ const TYPES = [
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** What a schema has that the table of fatal constructs does not allow; empty: Ollama takes it. */
+/** Returns the constructs of a schema that are fatal for Ollama. Empty if Ollama accepts it. */
 export function faultsIn(root: Schema): string[] {
   const faults: string[] = [];
   const definitions = (root["$defs"] ?? {}) as Record<string, Schema>;
-  const say = (path: string, fault: string): void => void faults.push(`${path || "#"}: ${fault}`);
+  const report = (path: string, fault: string): void => void faults.push(`${path || "#"}: ${fault}`);
 
   const check = (schema: Schema, path: string): void => {
-    for (const keyword of Object.keys(schema)) if (!KEYWORDS.has(keyword)) say(path, `keyword ${keyword}`);
+    for (const keyword of Object.keys(schema)) if (!KEYWORDS.has(keyword)) report(path, `keyword ${keyword}`);
     const { type, pattern, items, enum: values } = schema;
     for (const each of Array.isArray(type) ? type : type === undefined ? [] : [type]) {
-      if (!TYPES.includes(each as string)) say(path, `type ${JSON.stringify(each)}`);
+      if (!TYPES.includes(each as string)) report(path, `type ${JSON.stringify(each)}`);
     }
     if (schema["$ref"] !== undefined) {
       const name = /^#\/\$defs\/(d\d+)$/.exec(schema["$ref"] as string)?.[1] ?? "";
-      if (!Object.hasOwn(definitions, name)) say(path, "a reference to nothing");
-      if (Object.keys(schema).length > 1) say(path, "a reference with something beside it");
+      if (!Object.hasOwn(definitions, name)) report(path, "a reference to nothing");
+      if (Object.keys(schema).length > 1) report(path, "a reference with something beside it");
     }
-    if (pattern !== undefined) for (const fault of patternFaults(pattern as string)) say(path, fault);
+    if (pattern !== undefined) for (const fault of patternFaults(pattern as string)) report(path, fault);
     checkCounts(schema, path, "minLength", "maxLength", 2000);
     checkCounts(schema, path, "minItems", "maxItems", 2001);
     checkIntegers(schema, path);
-    if (Array.isArray(values) && (values.length === 0 || values.length > 2000)) say(path, "size of the enum");
-    if (hasReferenceKey(schema["const"]) || hasReferenceKey(values)) say(path, "$ref in a value");
+    if (Array.isArray(values) && (values.length === 0 || values.length > 2000))
+      report(path, "size of the enum");
+    if (hasReferenceKey(schema["const"]) || hasReferenceKey(values)) report(path, "$ref in a value");
     const alternatives = schema["anyOf"];
     if (alternatives !== undefined && !(Array.isArray(alternatives) && alternatives.length > 0)) {
-      say(path, "no alternatives");
+      report(path, "no alternatives");
     }
     const properties = (schema["properties"] ?? {}) as Record<string, Schema>;
     const names = Object.keys(properties);
-    if (names.includes("$ref")) say(path, "a property named $ref");
-    if (names.some((name) => Buffer.byteLength(name) > 4096)) say(path, "a long name");
+    if (names.includes("$ref")) report(path, "a property named $ref");
+    if (names.some((name) => Buffer.byteLength(name) > 4096)) report(path, "a long name");
     const additional = schema["additionalProperties"];
     if (additional !== undefined && names.some((name) => !/^[ !#-[_-~]{0,512}$/.test(name))) {
-      say(path, "additional properties beside names that cannot be excluded");
+      report(path, "additional properties beside names that cannot be excluded");
     }
     for (const [name, property] of Object.entries(properties)) check(property, `${path}.${name}`);
     if (typeof additional === "object" && additional !== null) check(additional as Schema, `${path}.*`);
@@ -89,27 +90,27 @@ export function faultsIn(root: Schema): string[] {
     const min = (schema[least] ?? 0) as number;
     const max = (schema[most] ?? limit) as number;
     if (!(Number.isInteger(min) && Number.isInteger(max) && 0 <= min && min <= max && max <= limit)) {
-      say(path, `${least} ${min}, ${most} ${max}`);
+      report(path, `${least} ${min}, ${most} ${max}`);
     }
   };
 
   const checkIntegers = (schema: Schema, path: string): void => {
     const { minimum: min, maximum: max } = schema as { minimum?: number; maximum?: number };
     for (const bound of [min, max])
-      if (bound !== undefined && !Number.isSafeInteger(bound)) say(path, `bound ${bound}`);
-    if (min !== undefined && max !== undefined && min > max) say(path, "minimum over maximum");
-    if (min !== undefined && max === undefined && min >= 1e15) say(path, "a single minimum of 16 digits");
-    if (max !== undefined && min === undefined && max <= -1e15) say(path, "a single maximum of 16 digits");
+      if (bound !== undefined && !Number.isSafeInteger(bound)) report(path, `bound ${bound}`);
+    if (min !== undefined && max !== undefined && min > max) report(path, "minimum over maximum");
+    if (min !== undefined && max === undefined && min >= 1e15) report(path, "a single minimum of 16 digits");
+    if (max !== undefined && min === undefined && max <= -1e15) report(path, "a single maximum of 16 digits");
   };
 
   check(root, "");
   for (const [name, definition] of Object.entries(definitions)) check(definition, name);
   if (definitions["d0"] !== undefined && root["$ref"] !== undefined)
-    say("", "a reference beside the definitions");
+    report("", "a reference next to the definitions");
   return faults;
 }
 
-/** What is wrong with a pattern of `pattern/rewrite.ts`. */
+/** Returns what is wrong with a pattern of `pattern/rewrite.ts`. */
 export function patternFaults(pattern: string): string[] {
   if (!pattern.startsWith("^") || !pattern.endsWith("$")) return [`no anchors: ${pattern}`];
   const body = pattern.slice(1, -1);

@@ -80,8 +80,8 @@ const REFERENCES = [
 ];
 
 /**
- * JSON Schemas that are the same for the same seed: every keyword of draft 2020-12, nested, with patterns that clients
- * send, most of them valid, some with a mistake.
+ * Random JSON Schemas, the same for the same seed: every keyword of draft 2020-12, nested, with patterns that clients
+ * send. Most are valid, some have a mistake.
  */
 export function randomSchemas(seed: number, count: number): RandomSchema[] {
   const chance = randomly(seed);

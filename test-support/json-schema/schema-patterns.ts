@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** Every string format of Zod, as its JSON Schema has it. */
+/** The patterns of all of Zod's string formats, from its JSON Schema. */
 function zodPatterns(): string[] {
   const types: z.ZodType[] = [
     z.email(),
@@ -17,7 +17,7 @@ function zodPatterns(): string[] {
     z.hostname(),
     z.emoji(),
     z.nanoid(),
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- clients go on sending its pattern
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- clients still send its pattern
     z.cuid(),
     z.cuid2(),
     z.ulid(),
@@ -59,7 +59,7 @@ function patternsIn(value: unknown): string[] {
   );
 }
 
-/** What Pydantic 2 writes for its own types, and what its users write for theirs. */
+/** Patterns of Pydantic 2's own types, and of its users. */
 const PYDANTIC = [
   "^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$",
   "^(?!^[-+.]*$)[+-]?0*(?:\\d{0,3}|(?=[\\d.]{1,6}0*$)\\d{0,3}\\.\\d{0,2}0*$)",
@@ -71,7 +71,7 @@ const PYDANTIC = [
   "^#(?:[0-9a-fA-F]{3}){1,2}$",
 ];
 
-/** The formats of TypeBox, as its package has them. */
+/** The formats of TypeBox, from its package. */
 const TYPEBOX = [
   "^\\d{4}-[01]\\d-[0-3]\\dt[0-2]\\d:[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:z|[+-]\\d\\d(?::?\\d\\d)?)$",
   "^(?:[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*|\"(?:[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x21\\x23-\\x5b\\x5d-\\x7f]|\\\\[\\x01-\\x09\\x0b\\x0c\\x0e-\\x7f])*\")@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\\.)+[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$",
@@ -82,7 +82,7 @@ const TYPEBOX = [
   "^(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$",
 ];
 
-/** What breaks converters, and what people write. */
+/** Patterns that break converters, and patterns that people write. */
 const OTHERS = [
   "",
   "^$",
@@ -149,7 +149,7 @@ const OTHERS = [
   "x".repeat(5000),
 ];
 
-/** Patterns that clients send: what libraries write for their formats, and what has broken a converter. */
+/** Patterns that clients send: those of libraries' formats, and those that have broken a converter. */
 export const schemaPatterns: readonly string[] = [
   ...new Set([...zodPatterns(), ...PYDANTIC, ...TYPEBOX, ...OTHERS]),
 ];

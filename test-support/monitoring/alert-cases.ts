@@ -7,7 +7,7 @@ import { rulesConfig } from "../../monitoring/prometheus-files.ts";
 import type { MonitoringSettings } from "../../monitoring/settings.ts";
 import { promtool } from "./promtool.ts";
 
-/** Of a stack whose conditions last two minutes before their alert fires. */
+/** Settings with which a condition must last two minutes before its alert fires. */
 export const alertSettings: MonitoringSettings = {
   objectiveFirstTokenSeconds: 5,
   objectiveAvailability: 99.5,
@@ -24,13 +24,13 @@ export function rulesFolder(files: Readonly<Record<string, string>>): string {
   onTestFinished(() => {
     rmSync(path, { recursive: true });
   });
-  // The tool in an image runs as another user.
+  // If promtool runs in a container, its user differs.
   chmodSync(path, 0o755);
   for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);
   return path;
 }
 
-/** Series by name with labels, in promtool's notation at a sample every 15 s; which alerts fire when. */
+/** Series in promtool's notation with a sample every 15 s, by name with labels, and the firing alerts by time. */
 export interface AlertCase {
   readonly change?: Partial<MonitoringSettings>;
   readonly series: Readonly<Record<string, string>>;

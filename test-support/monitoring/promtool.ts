@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { partBinary, parts } from "../../toolchain/binaries.ts";
 
-/** Prometheus' own tool, built here or in the image of the default config, in a folder. Returns all that it prints. */
+/** Runs Prometheus' own tool in a folder, as built here or from the default image. Returns its output. */
 export function promtool(args: readonly string[], folder: string): Promise<{ code: number; output: string }> {
   const built = partBinary(parts.promtool);
   const [program, before] = existsSync(built)

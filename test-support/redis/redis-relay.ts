@@ -7,18 +7,18 @@ interface Held {
   readonly upstream: Socket;
   readonly commands: Buffer[];
   readonly replies: Buffer[];
-  /** What is held back is what Redis replies; else what it is sent. */
+  /** Whether replies are held back, instead of commands. */
   readonly holdsReplies: boolean;
 }
 
-/** Stands between a gateway and its Redis. It holds back what a test names, as a slow network does. */
+/** A relay between a gateway and its Redis. Like a slow network, it holds back the traffic that a test selects. */
 export class RedisRelay {
   readonly #redis: RedisServer;
   readonly #held = new Map<Socket, Held>();
   #port = 0;
-  /** From the first piece on for which this is true, a connection's commands are held back. */
+  /** Holds back a connection's commands from the first piece on for which this returns true. */
   holds: (piece: string, sentBefore: string) => boolean = () => false;
-  /** The same for the replies to a piece and to what follows. */
+  /** Holds back the replies to a piece, and all later replies of its connection. */
   holdsReplies: (piece: string) => boolean = () => false;
   readonly #server = createServer((client) => {
     this.#relay(client);
@@ -44,12 +44,12 @@ export class RedisRelay {
     return `redis://127.0.0.1:${this.#port}`;
   }
 
-  /** How many connections are held back. */
+  /** Number of connections that are held back. */
   get held(): number {
     return this.#held.size;
   }
 
-  /** Passes on what was held back, and all that follows. */
+  /** Forwards the held traffic and all further traffic. */
   release(): void {
     this.holds = () => false;
     this.holdsReplies = () => false;

@@ -16,7 +16,7 @@ const SETPRIV = "/usr/bin/setpriv";
 
 let program: Promise<Program> | undefined;
 
-/** The machine's own Redis or Valkey, else Debian's, unpacked. */
+/** Finds the machine's own Redis or Valkey, or unpacks Debian's. */
 async function findProgram(): Promise<Program> {
   for (const name of ["redis-server", "valkey-server"]) {
     for (const folder of (process.env["PATH"] ?? "").split(":")) {
@@ -34,12 +34,12 @@ async function findProgram(): Promise<Program> {
   };
 }
 
-/** The program, with the environment that it finds its libraries by. */
+/** The program, with the environment for its libraries. */
 export function redisProgram(): Promise<Program> {
   return (program ??= findProgram());
 }
 
-/** Provides the program, which takes a minute where it is neither installed nor in the cache. */
+/** Provides the program. Takes a minute if it is neither installed nor cached. */
 export async function fetchRedis(): Promise<void> {
   await redisProgram();
 }
@@ -70,22 +70,22 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** A file with the password. */
+  /** Path of a file with the password, which is written on each call. */
   get passwordFile(): string {
     const path = join(this.#folder, "password");
     writeFileSync(path, `${this.#password}\n`, { mode: 0o600 });
     return path;
   }
 
-  /** Starts it, also again after `kill`. */
+  /** Starts it, or restarts it after `kill`. */
   async run(): Promise<void> {
     const { path, env } = await redisProgram();
     const settings = ["--bind", "127.0.0.1", "--port", `${this.port}`, "--dir", this.#folder];
-    const keepsNothing = ["--save", "", "--appendonly", "no"];
+    const noPersistence = ["--save", "", "--appendonly", "no"];
     const password = this.#password === "" ? [] : ["--requirepass", this.#password];
-    // It ends with this process, however that ends.
+    // Ends with this process, even if that is killed.
     const [command = path, ...prefix] = existsSync(SETPRIV) ? [SETPRIV, "--pdeathsig", "KILL", path] : [path];
-    const child = spawn(command, [...prefix, ...settings, ...keepsNothing, ...password], {
+    const child = spawn(command, [...prefix, ...settings, ...noPersistence, ...password], {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, ...env },
     });
@@ -111,7 +111,7 @@ export class RedisServer {
     this.#process?.kill("SIGCONT");
   }
 
-  /** It is gone, with all that it has kept. */
+  /** Kills it, and so loses its data. */
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
@@ -121,7 +121,7 @@ export class RedisServer {
     await ended;
   }
 
-  /** Its response to a command. */
+  /** Runs a command and returns the reply. */
   async command(...words: readonly string[]): Promise<unknown> {
     const client = new Redis(this.url, { password: this.#password, protocol: 2 });
     try {
@@ -132,7 +132,7 @@ export class RedisServer {
     }
   }
 
-  /** Ends it for good. */
+  /** Kills it and removes its folder. */
   async stop(): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });

@@ -9,7 +9,7 @@ export interface SiteCertificates {
   readonly key: string;
 }
 
-/** An authority and a certificate from it for all names. */
+/** Creates an authority and a certificate for all names. */
 export function makeSiteCertificates(folder: string, names: Iterable<string>): SiteCertificates {
   mkdirSync(folder, { mode: 0o700 });
   const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });

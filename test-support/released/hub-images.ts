@@ -7,7 +7,7 @@ import { artefact, keyOf } from "../../toolchain/cache.ts";
 import { caddyImage, type LocalImage, nodeImage, ollamaImage } from "../../toolchain/images.ts";
 import { versions } from "../../toolchain/binaries.ts";
 
-/** What Docker Hub serves for a name: a list as Docker wrote it, or an OCI index with attestations, as buildx pushes. */
+/** What Docker Hub serves for a tag: a manifest list of Docker, or an OCI index with attestations, as buildx pushes it. */
 export type ListFormat = "docker" | "oci";
 
 interface Layer {
@@ -67,7 +67,7 @@ const images = (): readonly HubImage[] => [
 ];
 
 /**
- * Fills a folder with images under their real names, in the shapes in which Docker Hub serves them: blobs, and tags.json.
+ * Fills a folder with images under their real names, in the formats of Docker Hub: blobs, and tags.json.
  *
  * @param authority a file of certificates that Ollama's image trusts
  */
@@ -82,7 +82,7 @@ export async function fillHub(folder: string, authority: string): Promise<void> 
   writeFileSync(join(folder, "tags.json"), JSON.stringify(tags));
 }
 
-/** The layer with the image's files takes seconds, so it is kept. */
+/** Links the layer with the image's files, which is cached because creating it takes seconds. */
 async function linkLayer(folder: string, image: LocalImage): Promise<Layer> {
   const kept = await artefact("hub-layer", keyOf([image.keyedTag]), async (partial) => {
     const rootfs = join(partial, "rootfs");
@@ -129,7 +129,7 @@ const types = {
   },
 } as const;
 
-/** The same content for each platform; the list's digest is returned. */
+/** Writes a list with the same content for each platform. Returns the list's digest. */
 function putList(
   folder: string,
   format: ListFormat,
@@ -157,10 +157,10 @@ function putList(
   return put(folder, { schemaVersion: 2, mediaType: list, manifests }).digest;
 }
 
-/** Where an image is from, as buildx adds it: a manifest of the platform unknown/unknown. */
-function attestation(folder: string, of: string): unknown {
+/** A provenance attestation as buildx adds it: a manifest of the platform unknown/unknown. */
+function attestation(folder: string, subject: string): unknown {
   const { manifest, config } = types.oci;
-  const statement = put(folder, { _type: "https://in-toto.io/Statement/v0.1", subject: of });
+  const statement = put(folder, { _type: "https://in-toto.io/Statement/v0.1", subject });
   const platform = { architecture: "unknown", os: "unknown" };
   const rootfs = { type: "layers", diff_ids: [statement.digest] };
   const own = put(folder, {
@@ -176,7 +176,7 @@ function attestation(folder: string, of: string): unknown {
     ],
   });
   const annotations = {
-    "vnd.docker.reference.digest": of,
+    "vnd.docker.reference.digest": subject,
     "vnd.docker.reference.type": "attestation-manifest",
   };
   return { mediaType: manifest, ...own, annotations, platform };

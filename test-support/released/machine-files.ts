@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** Who works in a world. */
+/** The user of a world. */
 export const user = { name: "ada", id: 1000, dockerGroup: 990, home: "/home/ada" } as const;
 
-/** The user's home: the project as git has it, without what is made from it, and the authority of a company's sites. */
+/** Fills the user's home with the project's files, without build results, and the authority of a company's sites. */
 export function fillHome(home: string, companyAuthority: string): void {
   mkdirSync(home);
   copyFileSync(companyAuthority, join(home, "company.pem"));
@@ -22,7 +22,7 @@ export function fillHome(home: string, companyAuthority: string): void {
   execFileSync("chown", ["-R", `${String(user.id)}:${String(user.id)}`, home]);
 }
 
-/** Files in the world's /etc that replace the machine's. */
+/** Writes the files that replace the machine's in the world's /etc. */
 export function fillEtc(etc: string, authority: string, nameserver: string): void {
   mkdirSync(join(etc, "ssl", "certs"), { recursive: true });
   const write = (file: string, text: string) => {

@@ -2,10 +2,10 @@ import { copyFileSync, globSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { modelFolder } from "../../toolchain/model.ts";
 
-/** Names under which Ollama's registry of the world has the one model that is made here. */
+/** Names of the tests' only model in the world's Ollama registry. */
 const names = ["llama3.2:1b", "smollm2:135m"];
 
-/** Fills a folder with what Ollama's registry serves: manifests by name, and blobs. */
+/** Fills a folder with the content of Ollama's registry: manifests by name, and blobs. */
 export function fillModels(folder: string): void {
   const models = join(modelFolder(), "models");
   mkdirSync(join(folder, "manifests"), { recursive: true });

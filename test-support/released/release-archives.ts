@@ -5,18 +5,18 @@ import { join } from "node:path";
 import { type Binary, partBinary, partKey, parts, versions } from "../../toolchain/binaries.ts";
 import { artefact, keyOf } from "../../toolchain/cache.ts";
 
-// Counts into the key: what is below, in the form in which it makes archives.
+// Part of the cache key. Increment it when the code below creates different archives.
 const recipe = "3";
 
 const cliParts = [parts.cli, parts.languageHost];
 const plugins = { docker: parts.dockerPlugin, command: parts.commandPlugin } as const;
 
-/** What a release has besides the programs that are built here; they are found and never started. */
+/** Other programs of a release, which are only looked up and never started. */
 const otherPrograms = ["pulumi-language-python", "pulumi-language-go", "pulumi-analyzer-policy"];
 
 /**
- * A folder with Pulumi's release archives for Linux on x64 under their names, in their layout, made of what toolchain/
- * builds, with the lists of checksums that the releases have.
+ * Returns a folder with Pulumi's release archives for Linux on x64, with their names and layout and the lists of
+ * checksums, made from the programs that toolchain/ builds.
  */
 export function releaseArchives(): Promise<string> {
   const key = keyOf([recipe, ...[...cliParts, ...Object.values(plugins)].map(partKey)]);
@@ -31,7 +31,7 @@ export function releaseArchives(): Promise<string> {
       const version = versions[name as keyof typeof plugins];
       const file = `pulumi-resource-${name}-v${version}-linux-amd64.tar.gz`;
       archive(join(folder, file), ".", [part], []);
-      // Each is released by a process of its own.
+      // Their release processes differ.
       const line =
         name === "docker"
           ? `${digestOf("sha1", join(folder, file))}  ./${file}`

@@ -5,7 +5,7 @@ import { isolation } from "./world.ts";
 
 const programs = ["unshare", "nsenter", "setpriv", "ip", "openssl", "tar", "gzip", "docker"];
 
-/** Why a ReleasedWorld cannot be made on this machine; undefined if it can. */
+/** Why a ReleasedWorld cannot run on this machine; undefined if it can. */
 export function whyNoReleasedWorld(): string | undefined {
   if (process.platform !== "linux") return "it needs Linux";
   if (process.getuid?.() !== 0) return "it needs root, to make network and mounts of its own";

@@ -5,10 +5,10 @@ import { isRunning } from "../../host/process-liveness.mjs";
 
 /** The control group of a world's engine. */
 export const cgroup = "ollama-stack-released";
-/** What the names of worlds' folders begin with, before the process that started them. */
+/** Prefix of the worlds' folders, before the id of the process that started them. */
 export const folderPrefix = "ollama-stack-released-";
 
-/** What runs that were killed left. */
+/** Removes the folders of killed runs. */
 export function removeLeftovers(): void {
   for (const folder of globSync(join(tmpdir(), `${folderPrefix}*`))) {
     const pid = Number(/-(\d+)-[^-]*$/.exec(folder)?.[1]);

@@ -27,7 +27,7 @@ import { removeControlGroups } from "../host/control-groups.ts";
 import { cgroup, folderPrefix, removeLeftovers } from "./world-leftovers.ts";
 
 interface WorldOptions {
-  /** Whether the proxy signs TLS again, with the company's authority; the engine is the only one that trusts it. */
+  /** Whether the proxy intercepts TLS with the company's authority, which only the engine trusts. */
   readonly inspecting?: boolean;
   /** Settings of the engine's daemon.json. */
   readonly daemon?: (world: ReleasedWorld) => Readonly<Record<string, unknown>>;
@@ -36,7 +36,7 @@ interface WorldOptions {
 
 interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Milliseconds after which it is killed. */
+  /** Time after which the command is killed, ms. */
   readonly withinMs?: number;
   readonly onOutput?: (text: string) => void;
   /** Folders that come first on the PATH. */
@@ -46,7 +46,7 @@ interface RunOptions {
 const startsWithinMs = 60_000;
 const commandsEndWithinMs = 4 * 60_000;
 
-/** Arguments of unshare that set a world apart. */
+/** Arguments of unshare that isolate a world. */
 export const isolation = [
   ...["--net", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc"],
   ...["--propagation", "private", "--"],
@@ -54,18 +54,18 @@ export const isolation = [
 
 /**
  * An ordinary machine with a stand-in for the internet: its own network, mounts, processes and host name, an engine at
- * the default socket, and a user who is in the group docker and is not root. It needs root and Linux, and ends with
- * the process that started it.
+ * the default socket, and a user in the group docker who is not root. Needs root and Linux, and ends with the process
+ * that started it.
  */
 export class ReleasedWorld {
   readonly folder = mkdtempSync(join(tmpdir(), `${folderPrefix}${String(process.pid)}-`));
-  /** The address of everything outside: DNS, sites, proxy, mirror. */
+  /** The address of the stand-in for the internet: DNS, sites, proxy, mirror. */
   readonly address = "198.18.77.1";
   readonly proxy = `http://${this.address}:${String(proxyPort)}`;
   readonly mirror = `http://${this.address}:${String(mirrorPort)}`;
   /** The project's copy in the user's home. */
   readonly project = `${user.home}/ollama-stack`;
-  /** PEM file of the company's authority, as the world sees it; the machine does not trust it. */
+  /** Path of the PEM file of the company's authority in the world. The machine does not trust it. */
   readonly companyAuthority = `${user.home}/company.pem`;
   #holder: ChildProcess | undefined;
   #pid = 0;
@@ -82,7 +82,7 @@ export class ReleasedWorld {
     return world;
   }
 
-  /** What does not work from now on; what is left out works. */
+  /** Replaces the faults of the stand-in. */
   setFaults(faults: Faults): void {
     writeFileSync(this.#at("faults.json"), JSON.stringify(faults));
   }
@@ -97,19 +97,19 @@ export class ReleasedWorld {
     writeFileSync(this.#at("journal"), "");
   }
 
-  /** Requests that the outside got, of one host if it is named. */
+  /** Requests to the stand-in, of one host if it is given. */
   requests(host?: string): RequestEntry[] {
     return this.journal().flatMap((entry) =>
       entry.kind === "request" && (host === undefined || entry.host === host) ? [entry] : [],
     );
   }
 
-  /** Where the proxy was to connect, "host:port"; other methods with their URL. */
+  /** Targets of requests to the proxy: "host:port", or the method and URL of other requests. */
   proxied(): string[] {
     return this.journal().flatMap((entry) => (entry.kind === "proxy" ? [entry.target] : []));
   }
 
-  /** Names that somebody looked up and that the released path is not known to need. */
+  /** Names that were looked up but are not among those that the released tools need. */
   unexpectedNames(): string[] {
     const names = this.journal().flatMap((entry) =>
       entry.kind === "dns" && !entry.expected ? [entry.name] : [],
@@ -122,7 +122,7 @@ export class ReleasedWorld {
     return this.#run([String(user.id), String(user.id), `${String(user.id)},${String(user.dockerGroup)}`], {
       ...options,
       env: {
-        // Its registry is not here, and dependencies are installed.
+        // npm's registry is not reachable.
         npm_config_update_notifier: "false",
         HOME: user.home,
         USER: user.name,
@@ -134,7 +134,7 @@ export class ReleasedWorld {
     });
   }
 
-  /** An npm script of the project, its standard output and error together. */
+  /** Runs an npm script of the project. Returns its standard error and output. */
   async npm(script: string, args: readonly string[] = [], options: RunOptions = {}): Promise<string> {
     const { code, stdout, stderr } = await this.run(
       "npm",
@@ -146,7 +146,7 @@ export class ReleasedWorld {
     return output;
   }
 
-  /** The same as root, for what a test arranges. */
+  /** Runs a command as root, to prepare a test. */
   async root(command: string, ...args: string[]): Promise<string> {
     const env = { HOME: "/root", USER: "root", PATH: machinePath };
     const end = await this.#run(["0", "0", "0"], { env, command: [command, ...args] });
@@ -154,7 +154,7 @@ export class ReleasedWorld {
     return end.stdout;
   }
 
-  /** Ends everything in it and removes it. */
+  /** Ends all its processes and removes it. */
   async stop(): Promise<void> {
     const holder = this.#holder;
     this.#holder = undefined;
@@ -202,7 +202,7 @@ export class ReleasedWorld {
     await this.#startEngine(daemon?.(this) ?? {}, inspecting ? { SSL_CERT_FILE: company.authority } : {});
   }
 
-  /** Makes the namespaces, with a first process that lasts until this one ends. */
+  /** Creates the namespaces, with a first process that lasts until this one ends. */
   async #hold(): Promise<void> {
     const script = `
       set -e
@@ -256,17 +256,17 @@ export class ReleasedWorld {
     for (;;) {
       const state = await api.ping().then(
         () => "ready",
-        () => "silent",
+        () => "unreachable",
       );
       if (state === "ready") return;
       if (daemon.exitCode !== null || Date.now() > until) break;
       await sleep(100);
     }
     const log = readFileSync(this.#at("dockerd.log"), "utf8").trim().split("\n").slice(-8).join("\n");
-    throw new Error(`the engine of the world does not start:\n${log}`);
+    throw new Error(`the world's engine did not start:\n${log}`);
   }
 
-  /** Starts a program of the world's outside, as root; its output is in a log. */
+  /** Starts a program in the world as root, with its errors in a log. */
   #spawn(command: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
     const [program = ""] = command;
     const log = openSync(this.#at(`${program.split("/").at(-1) ?? ""}.log`), "a");

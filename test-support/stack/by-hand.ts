@@ -3,7 +3,7 @@ import { request } from "node:http";
 
 // Manual changes of containers, through the engine's API.
 
-/** The body of a request that makes a container, as far as tests change it. */
+/** The part of a container's creation request that tests change. */
 export interface Creation {
   Env: string[];
   Cmd: string[];
@@ -26,7 +26,7 @@ export function inspect(name: string, format: string): unknown {
   return JSON.parse(docker("container", "inspect", "--format", `{{json ${format}}}`, name));
 }
 
-/** Removes a container and makes it again under its name, with something changed. */
+/** Removes a container and creates it again with a change, under the same name. */
 export async function recreate(name: string, change: (creation: Creation) => void): Promise<void> {
   const [before] = JSON.parse(docker("container", "inspect", name)) as {
     Config: Creation;

@@ -5,12 +5,12 @@ import { parse } from "yaml";
 import { caddyfile, edgeOpenFiles } from "../../components/resources/edge-config/caddyfile.ts";
 import { docker } from "../../engine/docker-cli.ts";
 
-/** An edge with the configuration and the limits that a stack's has, in front of a program that plays gateways. */
+/** An edge with a stack's configuration and limits, in front of a program that simulates gateways. */
 export interface EdgeContainer {
   /** Containers' names. */
   readonly edge: string;
   readonly gateways: string;
-  /** Where the edge is published. */
+  /** The published URL of the edge. */
   readonly url: string;
   readonly port: number;
   dispose(): Promise<void>;
@@ -27,7 +27,7 @@ interface Options {
   readonly bodyTimeoutSeconds?: number;
 }
 
-/** Starts both in a network of their own, published on a free port of 127.0.0.1. */
+/** Starts both in a separate network. The edge is published on a free port of 127.0.0.1. */
 export async function startEdge(options: Options): Promise<EdgeContainer> {
   const { name, mode, program, ports, bodyTimeoutSeconds = 30 } = options;
   const [edge, gateways] = [`${name}-edge`, `${name}-gateways`];
@@ -79,7 +79,7 @@ export async function startEdge(options: Options): Promise<EdgeContainer> {
   }
 }
 
-/** The image that a stack has by default. */
+/** The default image of a stack. */
 function image(key: "edgeImage" | "gatewayBaseImage"): string {
   const read = (file: string) => (parse(readFileSync(file, "utf8")) as { config: object }).config;
   const given = process.env["OLLAMA_STACK_WORLD"] === "built" ? read("Pulumi.local.yaml") : {};

@@ -25,14 +25,14 @@ import { projectDefaults } from "../../scripts/stack/stack-file.ts";
 
 export interface Result {
   readonly code: number;
-  /** stdout and stderr as they came. */
+  /** Standard output and error, interleaved. */
   readonly output: string;
 }
 
 // Longer than any command takes, but short enough that a hanging command is reported before the test times out.
 const commandsEndWithinMs = 4 * 60_000;
 
-/** Names a folder for what Node.js compiles of the copies, most of which is the same for all. */
+/** The variable with the folder of Node.js' compile cache, which all copies share. */
 export const compiledVariable = "OLLAMA_STACK_TEST_COMPILED";
 
 interface Options {
@@ -74,7 +74,7 @@ export class Project {
     const base = process.env["OLLAMA_STACK_WORLD"] === "built" ? "Pulumi.local.yaml" : "Pulumi.dev.yaml";
     writeFileSync(this.#configFile, readFileSync(base));
     const { ollamaImage, edgeImage, gatewayBaseImage } = projectDefaults();
-    // What tests change or look at, where the file leaves it to the defaults; a small model instead of the default one.
+    // Keys that tests change or read and that the file omits, and a small model instead of the default one.
     const said = { models: [{ name: "smollm2:135m" }], ollamaImage, edgeImage, gatewayBaseImage };
     const missing = Object.entries(said).filter(([key]) => this.configured(key) === undefined);
     this.configure({ ...Object.fromEntries(missing), networkName: "", ollamaPort, gatewayPort });
@@ -85,7 +85,7 @@ export class Project {
       PULUMI_BACKEND_URL: pathToFileURL(this.stateFolder).href,
       PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
       PULUMI_STACK: stack,
-      // What is compiled of the copy goes with it.
+      // Removes compiled code with the copy.
       NODE_COMPILE_CACHE: process.env[compiledVariable] ?? join(this.folder, ".compiled"),
       ...(engine === undefined ? {} : { DOCKER_HOST: engine.host }),
     };
@@ -98,8 +98,8 @@ export class Project {
   }
 
   /**
-   * A file of its own with other config, and the CLI's options that have it read in the place of the stack's: for
-   * commands that run side by side.
+   * Writes a separate file with changed config, and returns the CLI's options that select it. For commands that run
+   * concurrently.
    */
   otherConfig(name: string, values: Readonly<Record<string, unknown>>): readonly string[] {
     const file = join(this.folder, `.config-${name}.yaml`);
@@ -121,7 +121,7 @@ export class Project {
     return config[`ollama-stack:${key}`];
   }
 
-  /** Edits a file of the copy; returns what puts it back. */
+  /** Edits a file of the copy. Returns a function that restores it. */
   edit(file: string, change: (text: string) => string): () => void {
     const path = join(this.folder, file);
     const before = readFileSync(path, "utf8");
@@ -168,7 +168,7 @@ export class Project {
         try {
           if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
         } catch {
-          // It has ended, and something that it started holds its output.
+          // It has ended, but a process that it started keeps its output open.
         }
         reject(
           new Error(`${[command, ...args].join(" ")} did not end within ${seconds} s:\n${left}\n${output}`),
@@ -190,14 +190,14 @@ export class Project {
     return readOutputs(this.stack, this.env);
   }
 
-  /** Removes the copy with its state, where what was deployed is gone by other means. */
+  /** Removes the copy with its state, without destroying the stack. */
   forget(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Takes down what is left and removes the copy. */
+  /** Destroys the rest of the stack and removes the copy. */
   async dispose(): Promise<void> {
-    // The CLI takes seconds to find that there is nothing to do.
+    // Skips the CLI, which takes seconds, if there is nothing to destroy.
     if (this.#isLocked()) await this.tryPulumi("cancel", "--yes");
     if (this.#isDeployed()) {
       const result = await this.tryPulumi("destroy", "--yes", "--skip-preview");
@@ -206,12 +206,12 @@ export class Project {
     this.forget();
   }
 
-  /** Whether a run left its lock, as one does that was killed. */
+  /** Whether a killed run left its lock. */
   #isLocked(): boolean {
     return globSync(join(this.stateFolder, ".pulumi/locks/**/*.json")).length > 0;
   }
 
-  /** Whether the state has resources, or operations that did not end. */
+  /** Whether the state has resources or pending operations. */
   #isDeployed(): boolean {
     const states = globSync(join(this.stateFolder, ".pulumi/stacks/*/*.json"));
     return states.some((file) =>
@@ -220,7 +220,7 @@ export class Project {
   }
 }
 
-/** Gives a copy of the project the gateway's bundle, which takes seconds to make and is the same while sources are. */
+/** Copies the gateway's bundle, which takes seconds to build and is the same for the same sources. */
 function copyBundle(folder: string): void {
   const outdir = join(gatewayContext, "dist");
   bundleGateway(process.cwd(), outdir);
@@ -228,7 +228,7 @@ function copyBundle(folder: string): void {
   copyFileSync(recordPath(process.cwd(), outdir), recordPath(folder, outdir));
 }
 
-/** What an engine has of a stack that was taken down with all that is its. */
+/** The result of `leftovers` for a stack that was removed completely. */
 export const nothingLeft: ReturnType<typeof leftovers> = {
   containers: [],
   networks: [],
@@ -236,7 +236,7 @@ export const nothingLeft: ReturnType<typeof leftovers> = {
   images: [],
 };
 
-/** Names of what an engine, the machine's unless another is named, has of a stack. */
+/** Names of a stack's objects on an engine, by default the machine's. */
 export function leftovers(
   stack: string,
   engine?: PrivateEngine,
@@ -253,7 +253,7 @@ export function leftovers(
   };
 }
 
-/** A run that was killed leaves its stack, whose state is lost with its folder. */
+/** Removes the objects of a killed run, whose state was lost with its folder. */
 function removeLeftovers(stack: string, engine?: PrivateEngine): void {
   const { containers, networks, volumes, images } = leftovers(stack, engine);
   const docker = dockerOf(engine);

@@ -4,11 +4,11 @@ import { z } from "zod";
 import { runProcess } from "../../../host/run-process.ts";
 import { findGo } from "../../../toolchain/go.ts";
 
-// The definitions of what clusters have besides Kubernetes itself, from the Go modules of their makers.
+// Custom resource definitions of common add-ons, from the Go modules of their projects.
 
 interface Source {
   readonly module: string;
-  /** Of the module's content, as go.sum has it. */
+  /** Checksum of the module, as in go.sum. */
   readonly sum: string;
   readonly files: readonly string[];
 }
@@ -17,7 +17,7 @@ const sources: readonly Source[] = [
   {
     module: "sigs.k8s.io/gateway-api@v1.6.3",
     sum: "h1:lKpJa5bGlraC/QeACvCpsHLdmO6y0iKfzVl6gzaFEYc=",
-    // A stack has gateways and routes; the others are what a controller asks for.
+    // A stack has gateways and routes; a controller requires the others.
     files: [
       "gateways",
       "httproutes",
@@ -42,7 +42,7 @@ const sources: readonly Source[] = [
 
 const downloaded = z.object({ Dir: z.string(), Sum: z.string() });
 
-/** The definitions of Gateway API, KEDA and the Prometheus operator that a stack has objects of, as YAML. */
+/** The definitions of Gateway API, KEDA and the Prometheus operator that a stack uses, as YAML. */
 export async function customResourceDefinitions(): Promise<string> {
   const { command, env } = await findGo();
   const texts: string[] = [];

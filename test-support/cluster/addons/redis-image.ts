@@ -3,13 +3,13 @@ import { basename, join } from "node:path";
 import { redisProgram } from "../../redis/redis-server.ts";
 import { type ImageFile, programImage } from "../images.ts";
 
-/** Writes an archive with an image that starts a Redis with the file of its argument, as the official ones do. */
+/** Writes an archive with an image that starts Redis with a configuration file as argument, like the official one. */
 export async function redisImage(folder: string, reference: string): Promise<string> {
   const { path, env } = await redisProgram();
   return programImage(folder, reference, path, librariesOf(path, env));
 }
 
-/** The libraries of a program in a folder that the loader looks into, and the loader at its own path. */
+/** The libraries of a program, in a folder that the loader searches, and the loader at its own path. */
 function librariesOf(program: string, env: NodeJS.ProcessEnv): ImageFile[] {
   const text = execFileSync("ldd", [program], { encoding: "utf8", env: { ...process.env, ...env } });
   const libraries = [...text.matchAll(/=> (\/\S+) \(/g)].map(([, from = ""]) => ({

@@ -4,9 +4,9 @@ import type { Cluster } from "../cluster.ts";
 import { customResourceDefinitions } from "./custom-resources.ts";
 import { programImage } from "../images.ts";
 
-// An ingress controller as clusters have it: Traefik, which serves Ingresses and the Gateway API.
+// A common ingress controller: Traefik, which serves Ingresses and the Gateway API.
 
-/** The name of its class of Ingresses and of its class of Gateways. */
+/** The name of its IngressClass and of its GatewayClass. */
 export const traefikClass = "traefik";
 
 const image = "localhost/traefik:1";
@@ -99,7 +99,7 @@ const objects = [
   },
 ];
 
-/** Gives a cluster the controller, and returns the address where it serves HTTPS. */
+/** Installs the controller in a cluster. Returns the address at which it serves HTTPS. */
 export async function startTraefik(cluster: Cluster): Promise<string> {
   cluster.loadArchive(programImage(cluster.folder, image, partBinary(clusterParts.traefik)));
   cluster.kubectl(["apply", "--server-side", "--filename=-"], await customResourceDefinitions());

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Cluster } from "../cluster.ts";
 
-/** A class of volumes that are there already: a folder of each node. */
+/** A storage class for existing volumes: a folder on each node. */
 export const storageClass = "folders";
 
 const metadata = { name: storageClass };
@@ -39,13 +39,13 @@ function objects(cluster: Cluster): object {
   return { apiVersion: "v1", kind: "List", items: [theirClass, ...volumes] };
 }
 
-/** Gives each node a volume of this class. */
+/** Creates a volume of this class on each node. */
 export function makeVolumes(cluster: Cluster): void {
   for (const { folder } of cluster.nodes) mkdirSync(join(folder, "models"), { recursive: true });
   cluster.apply(objects(cluster));
 }
 
-/** Removes the class; its volumes go with the cluster. */
+/** Removes the class. Its volumes are removed with the cluster. */
 export function removeVolumes(cluster: Cluster): void {
   cluster.kubectl(["delete", "storageclass", storageClass, "--ignore-not-found"]);
 }

@@ -2,10 +2,10 @@ import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 
 const kernel = ["vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "vm/panic_on_oom"];
 
-/** What a kubelet, containerd and the network plugins would leave in the folders of this machine. */
+/** Folders in which a kubelet, containerd or the network plugins could leave files. */
 const folders = ["/etc/cni", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods"];
 
-/** What a cluster of the tests might change of this machine. */
+/** The state of this machine that a test cluster might change. */
 export function machineState() {
   return {
     settings: kernel.map((name) => readFileSync(`/proc/sys/${name}`, "utf8")),

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 
 // A switch in a separate network namespace, connected to each machine of the cluster and to this host.
-// 198.18.0.0/15 is set aside for tests of networks; engines for tests have its first half.
+// 198.18.0.0/15 is reserved for network tests; private engines use its first half.
 
 const prefix = "ollama-stack-cluster";
 const hostLink = "os-cluster";
@@ -59,29 +59,29 @@ export function makeNetwork(): void {
   plug("host");
 }
 
-/** Has this host reach the cluster's services as a machine of the cluster's network does, through one of the nodes. */
+/** Routes this host to the cluster's services through one of the nodes. */
 export function reachServicesThrough({ address }: Machine): void {
   ip("route", "replace", serviceNetwork, "via", address, "dev", hostLink);
 }
 
-/** Has this host reach each pod at its own address, as the nodes do. */
+/** Routes this host to the pods' addresses, as on the nodes. */
 export function reachPods(): void {
   for (const { podNetwork, address } of machines)
     ip("route", "replace", podNetwork, "via", address, "dev", hostLink);
 }
 
-/** Pulls the plug of a machine's network, or puts it back. */
+/** Connects or disconnects a machine's network. */
 export function setPlug({ name }: Machine, state: "up" | "down"): void {
   ip("-n", namespaceOf("switch"), "link", "set", name, state);
 }
 
-/** Removes what there is, of a run that was killed, too. */
+/** Removes the network, also that of a killed run. */
 export function removeNetwork(): void {
   const quietly = (...args: string[]) => {
     try {
       ip(...args);
     } catch {
-      // There was none.
+      // There is none.
     }
   };
   quietly("link", "delete", hostLink);

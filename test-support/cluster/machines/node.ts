@@ -18,11 +18,11 @@ import { dnsAddress } from "./dns.ts";
 import { type Machine, machines, setPlug } from "./network.ts";
 import { MachineProcess } from "./process.ts";
 
-// One node: containerd, the kubelet and kube-proxy, with a network, mounts, processes and a host name of their own.
+// A node: containerd, the kubelet and kube-proxy, with their own network, mounts, processes and host name.
 
 export const pauseImage = "localhost/pause:1";
 
-/** What the kubelet sets for its whole machine; a file over each takes that in place of the kernel. */
+/** Kernel settings that the kubelet writes for the machine. A file mounted over each receives the write instead. */
 const kernelSettings = {
   "vm/overcommit_memory": "1",
   "vm/panic_on_oom": "0",
@@ -79,34 +79,34 @@ export class Node {
     return this.#process?.running === true;
   }
 
-  /** The last lines of each of its programs, for the message of a failure. */
+  /** The last lines of its programs' logs, for error messages. */
   get lastLines(): string {
     return globSync(join(this.folder, "log", "*"))
       .map((file) => `${file}:\n${readFileSync(file, "utf8").trim().split("\n").slice(-6).join("\n")}`)
       .join("\n");
   }
 
-  /** Ends it with all its pods from one moment to the next. */
+  /** Kills it with all its pods. */
   async cut(): Promise<void> {
     await this.#process?.stop("SIGKILL");
     this.#process = undefined;
   }
 
-  /** The same including its network, like a power cut: nobody is notified. */
+  /** Kills it with its network, like a power cut, so that nobody is notified. */
   async losePower(): Promise<void> {
     setPlug(this.machine, "down");
     await this.cut();
   }
 
-  /** Starts it after a loss of power, with what is on its disk. */
+  /** Starts it after a power cut, with the files on its disk. */
   returnPower(): void {
-    // As it is in memory on a real machine, it would be gone there.
+    // A real machine would have lost it, because it is in memory there.
     rmSync(this.socket, { force: true });
     setPlug(this.machine, "up");
     this.start();
   }
 
-  /** Loads an archive of images into it. */
+  /** Loads an archive of images into containerd. */
   load(archive: string): void {
     const options = ["--address", this.socket, "--namespace", "k8s.io"];
     execFileSync(program("ctr"), [...options, "images", "import", archive], { stdio: "pipe" });
@@ -219,7 +219,7 @@ state = "${this.folder}/run/containerd"
     const settings = Object.keys(kernelSettings).map(
       (key) => `mount --bind ${folder}/sysctl/${key.replace("/", "-")} /proc/sys/${key}`,
     );
-    // Folders that the kubelet, containerd and the network plugins have no setting for: nothing of a node stays behind.
+    // Folders that the kubelet, containerd and the network plugins have no setting for, so that a node leaves nothing behind.
     const own = ["/run", "/var/lib", "/var/log"].map((path) => `mount -t tmpfs -o mode=755 node ${path}`);
     return `#!/bin/sh
 set -e
@@ -241,7 +241,7 @@ function controlGroupOf({ name }: Machine): string {
   return `ollama-stack-cluster-${name}`;
 }
 
-/** One in the tree of each controller; a new one has no processors until it is given some. */
+/** Creates a group in the tree of each controller. A new group has no processors until some are assigned. */
 function makeControlGroups(group: string): void {
   for (const controller of globSync("/sys/fs/cgroup/*/cgroup.procs").map(dirname)) {
     if (controller.endsWith("/unified")) continue;
@@ -253,12 +253,12 @@ function makeControlGroups(group: string): void {
   }
 }
 
-/** Removes what nodes had in the kernel, of a run that was killed, too. @throws Error while another cluster runs */
+/** Removes the nodes' control groups, also those of a killed run. @throws Error while another cluster runs */
 export async function removeNodeGroups(withinMs: number): Promise<void> {
   await removeControlGroups(machines.map(controlGroupOf), withinMs);
 }
 
-/** Why nodes cannot be made on this machine; undefined if they can. */
+/** Why nodes cannot run on this machine; undefined if they can. */
 export function whyNoNodes(): string | undefined {
   if (!existsSync("/sys/fs/cgroup/memory/cgroup.procs"))
     return "its nodes have only been made on a machine with version 1 of control groups";

@@ -13,7 +13,7 @@ export class MachineProcess {
     const net = `--net=/run/netns/${namespaceOf(machine)}`;
     this.#log = log;
     this.#child = spawn("setpriv", ["--pdeathsig", "KILL", "nsenter", net, ...command], {
-      // Two cores are shared by all of the cluster: a runtime that starts few threads leaves more to the others.
+      // All programs of the cluster share two cores, so fewer threads leave more to the others.
       env: { ...process.env, PATH: path, GOMAXPROCS: "2" },
       stdio: ["ignore", file, file],
     });

@@ -10,12 +10,12 @@ import { clusterWithImages, gatewayImage } from "../shared-cluster.ts";
 import { StreamingClients } from "./streaming-clients.ts";
 
 export const model = "smollm2:135m";
-// Where the model registry of this machine is, seen from pods.
+// The address of this machine's model registry for pods.
 const registryAddress = "172.17.0.1";
 
 export interface Key {
   readonly key: string;
-  /** The line of the config. */
+  /** The line for the config. */
   readonly line: string;
 }
 
@@ -37,12 +37,12 @@ function isReady({ conditions = [] }: Pod["status"]): boolean {
   return conditions.some(({ type, status }) => type === "Ready" && status === "True");
 }
 
-/** A stack that is about to be deployed in the cluster of the tests. */
+/** A stack in the test cluster, which is not deployed yet. */
 export class ClusterStack {
   readonly cluster: Cluster;
   readonly project: Project;
   readonly namespace: string;
-  /** Metrics show the usage of all keys: it is an admin's. */
+  /** An admin key, because metrics show the usage of all keys. */
   readonly ada = makeKey("ada", " admin");
   readonly #gatewayPort: number;
 
@@ -61,9 +61,9 @@ export class ClusterStack {
       prometheusImage: undefined,
       ollamaMemoryMiB: 1024,
       ollamaHosts: ["registry", "blobs"].map((name) => `${name}:${registryAddress}`),
-      // All of the machine's cores belong to the cluster, too: a stream takes seconds and the others go on.
+      // The cluster shares the machine's cores, so a stream takes seconds while others continue.
       ollamaCpus: "0.5",
-      // A machine that is busy with something else serves a full queue slowly.
+      // A busy machine works slowly through a full queue.
       gatewayEnvironment: { QUEUE_TIMEOUT_MS: "600000" },
       drainTimeoutSeconds: 300,
     });
@@ -76,20 +76,20 @@ export class ClusterStack {
     return started;
   }
 
-  /** Several stacks in one cluster have roles and accounts of their own. */
+  /** Each stack in a cluster has its own roles and accounts. */
   get #deployerName(): string {
     return `deployer-of-${this.namespace}`;
   }
 
-  /** The account that deploys the stack, as kubectl names it to bind a role. */
+  /** The account that deploys the stack, in kubectl's notation for role bindings. */
   get deployer(): string {
     return `--serviceaccount=default:${this.#deployerName}`;
   }
 
   /**
-   * Has the stack deployed by an account that has the rights of docs/kubernetes.md and no others.
+   * Makes an account deploy the stack that only has the rights in docs/kubernetes.md.
    *
-   * @param further the name of another role there
+   * @param further the name of an additional role in that document
    */
   useRightsOfDocument(further?: string): void {
     const text = readFileSync("docs/kubernetes.md", "utf8");
@@ -137,7 +137,7 @@ export class ClusterStack {
     return this.project.pulumi("up", "--yes", "--skip-preview");
   }
 
-  /** In the order of their names; without those that are going. */
+  /** Pods sorted by name, without those that are terminating. */
   pods(app: string): readonly Pod[] {
     const list = this.cluster.get("pods", `--namespace=${this.namespace}`, `--selector=app=${app}`) as {
       readonly items: readonly Pod[];
@@ -150,9 +150,9 @@ export class ClusterStack {
   }
 
   /**
-   * Resolves when none of these pods is there any more.
+   * Waits until none of these pods exists.
    *
-   * @param options how long that may take, if not as long as whatever is polled
+   * @param options the timeout, by default that of all polls
    */
   async untilReplaced(
     app: string,
@@ -162,7 +162,7 @@ export class ClusterStack {
     await expect.poll(() => this.uids(app).filter((uid) => uids.includes(uid)), options).toEqual([]);
   }
 
-  /** The gateway's service, which this host reaches through a node. */
+  /** URL of the gateway's Service, which this host reaches through a node. */
   get gatewayUrl(): string {
     return (this.#url ??= this.#findUrl());
   }
@@ -175,7 +175,7 @@ export class ClusterStack {
     return `http://${spec.clusterIP}:${String(this.#gatewayPort)}`;
   }
 
-  /** The gateways that are ready, each at its pod's own address. */
+  /** URLs of the ready gateways, at their pods' addresses. */
   get gatewayUrls(): readonly string[] {
     reachPods();
     return this.pods("gateway")
@@ -207,25 +207,25 @@ export class ClusterStack {
     return body.choices?.[0]?.message.content ?? "";
   }
 
-  /** The addresses of the servers that the gateway uses. */
+  /** The addresses of the servers that are up for the gateway. */
   async servers(): Promise<readonly string[]> {
     const text = await (await this.get("/metrics")).text();
     return [...text.matchAll(/^gateway_backend_up\{backend="(.*?):\d+"\} 1$/gm)].map(([, host = ""]) => host);
   }
 
-  /** How many requests each server of the gateway runs, by its address. */
+  /** Number of requests that each server of the gateway runs, by its address. */
   async inFlight(): Promise<ReadonlyMap<string, number>> {
     const text = await (await this.get("/metrics")).text();
     const all = text.matchAll(/^gateway_backend_requests_in_flight\{backend="(.*?):\d+"\} (\d+)$/gm);
     return new Map([...all].map(([, host = "", count]) => [host, Number(count)]));
   }
 
-  /** Clients that stream until they are stopped. */
+  /** Starts clients that stream until they are stopped. */
   clients(count: number, tokens: number, url = this.gatewayUrl): StreamingClients {
     return new StreamingClients({ url, key: this.ada.key, model, count, tokens });
   }
 
-  /** The same; resolves once some have completed a response. */
+  /** Starts streaming clients, and waits until some have completed a response. */
   async stream(count: number, tokens: number): Promise<StreamingClients> {
     const clients = this.clients(count, tokens);
     await expect.poll(() => clients.completed).toBeGreaterThan(2);

@@ -5,7 +5,7 @@ import type { ClusterStack } from "./cluster-stack.ts";
 
 type Running = ReturnType<ClusterStack["project"]["run"]>;
 
-/** Starts an npm command about a stack, with the key of its admin and some variables changed. */
+/** Starts an npm command for a stack, with its admin key and some variables changed. */
 export function startCommand(
   { project, ada }: ClusterStack,
   name: string,
@@ -16,7 +16,7 @@ export function startCommand(
   return project.run(process.execPath, all, { OLLAMA_STACK_API_KEY: ada.key, ...environment });
 }
 
-/** Runs one that is to succeed, and returns what it prints. */
+/** Runs an npm command, expects it to succeed and returns its output. */
 export async function runCommand(
   stack: ClusterStack,
   name: string,
@@ -27,7 +27,7 @@ export async function runCommand(
   return output;
 }
 
-/** Does something once a command that goes on has printed a text, and interrupts it then. */
+/** Does the work once a running command has printed a text, and then interrupts the command. */
 export async function interruptAfter(
   running: Running,
   printed: string,
@@ -43,7 +43,7 @@ export async function interruptAfter(
   expect(code, output).toBe(0);
 }
 
-/** The variables with which a program of this name is one that prints how the gateway responds to a request for models. */
+/** Variables that replace a program with one that requests the gateway's models and prints the response. */
 export function requestingProgram(name: string, { project }: ClusterStack): NodeJS.ProcessEnv {
   const folder = join(project.folder, "programs");
   mkdirSync(folder);

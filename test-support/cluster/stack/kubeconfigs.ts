@@ -14,7 +14,7 @@ export function unprivileged({ cluster, project }: ClusterStack): string {
   return file;
 }
 
-/** The variables with which kubectl reaches what calls itself another cluster. */
+/** Variables that make kubectl report the identity of another cluster. */
 export function otherCluster({ cluster, project }: ClusterStack): NodeJS.ProcessEnv {
   const { metadata } = cluster.get("namespace", "kube-system") as {
     readonly metadata: { readonly uid: string };

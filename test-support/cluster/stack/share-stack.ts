@@ -2,10 +2,10 @@ import { afterAll, beforeAll } from "vitest";
 import { ClusterStack } from "./cluster-stack.ts";
 
 /**
- * A stack that the tests of a file share. It is there from the first of them on and removed after the last.
+ * Provides a stack that the tests of a file share. It is removed after the last test.
  *
  * @param name unique among the tests
- * @param prepare configures it, and deploys it unless a test does
+ * @param prepare configures the stack, and deploys it unless a test does
  */
 export function shareStack(
   name: string,
@@ -20,7 +20,7 @@ export function shareStack(
     await stack?.dispose();
   });
   return () => {
-    if (stack === undefined) throw new Error("the stack does not run");
+    if (stack === undefined) throw new Error("the stack is not running");
     return stack;
   };
 }

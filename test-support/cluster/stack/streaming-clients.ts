@@ -2,9 +2,9 @@ import { type ClientRequest, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 
-/** How one request of a client went. */
+/** The outcome of a client's request. */
 export interface Outcome {
-  /** "complete": the stream came to its end; "error": the gateway said why not; "failed": it did not. */
+  /** "complete": the stream ended properly; "error": the gateway sent an error; "failed": it sent none. */
   readonly kind: "complete" | "error" | "failed";
   readonly begunAt: number;
   readonly endedAt: number;
@@ -20,10 +20,10 @@ interface Options {
   readonly tokens: number;
 }
 
-// One that cannot be reached is tried again and again, without filling the list of outcomes.
+// Clients keep retrying an unreachable gateway, at intervals that limit the list of outcomes.
 const pauseMs = 200;
 
-/** Clients that stream one chat after another, each on a new connection. */
+/** Clients that stream chats one after another, each on a new connection. */
 export class StreamingClients {
   readonly outcomes: Outcome[] = [];
   readonly #options: Options;
@@ -37,7 +37,7 @@ export class StreamingClients {
     this.#loops = Array.from({ length: options.count }, (_, client) => this.#run(client));
   }
 
-  /** Those that have ended and were not complete. */
+  /** Outcomes other than "complete". */
   get failures(): readonly Outcome[] {
     return this.outcomes.filter(({ kind }) => kind !== "complete");
   }
@@ -46,24 +46,24 @@ export class StreamingClients {
     return this.outcomes.length - this.failures.length;
   }
 
-  /** Those of requests that began after a time. */
+  /** Outcomes of requests that began after a time. */
   failuresSince(time: number): readonly Outcome[] {
     return this.failures.filter(({ begunAt }) => begunAt > time);
   }
 
-  /** Resolves when so many more are complete. */
+  /** Waits until a number of further requests are complete. */
   async completeMore(count: number): Promise<void> {
     const { completed } = this;
     await expect.poll(() => this.completed).toBeGreaterThan(completed + count);
   }
 
-  /** Lets each end what it has begun. */
+  /** Stops the clients after their current requests. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#loops);
   }
 
-  /** Ends them with what they have begun, of which nothing is recorded. */
+  /** Aborts the clients without recording their current requests. */
   async abort(): Promise<void> {
     this.#stopping = true;
     this.#isAborted = true;
@@ -87,7 +87,7 @@ export class StreamingClients {
       model,
       stream: true,
       max_tokens: tokens,
-      // Each is another conversation: those that are repeated would go where they were before.
+      // Each is a new conversation, because affinity sends a repeated one to its previous server.
       messages: [{ role: "user", content: `Write a long story about number ${name}.` }],
     };
     return new Promise((resolve) => {

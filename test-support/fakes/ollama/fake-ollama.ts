@@ -11,14 +11,14 @@ import { usual } from "./usual-responses.ts";
 /** An Ollama server that follows the script of a test. */
 export class FakeOllama {
   readonly received: Received[] = [];
-  /** Requests that only load a model, in the order in which they came. */
+  /** Requests that only load a model, in order. */
   readonly loads: Received[] = [];
   /** Requests about itself and its models, in order. */
   readonly queries: string[] = [];
   models: string[] = ["m:latest"];
-  /** Of every model's files. */
+  /** The digest of every model. */
   digest = "d";
-  /** The models that are loaded; undefined stands for all that are there. A load adds to them. */
+  /** The loaded models, to which a load adds; undefined for all models. */
   loaded:
     | {
         name: string;
@@ -38,7 +38,7 @@ export class FakeOllama {
   port = 0;
   /** Delays `/api/tags`. */
   tagsAfter: Promise<unknown> = Promise.resolve();
-  /** Breaks the connection of a generating request off when its headers are there and its body is not. */
+  /** Breaks the connection of a generation request between its headers and its body. */
   cutsBodies = false;
   #script: ((body: OllamaChatRequest) => readonly Step[] | undefined) | undefined;
   #loadScript: readonly Step[] = [];
@@ -66,12 +66,12 @@ export class FakeOllama {
     this.#script = script;
   }
 
-  /** What happens before a load succeeds. */
+  /** The steps before a load succeeds. */
   loadsWith(...script: readonly Step[]): void {
     this.#loadScript = script;
   }
 
-  /** The n-th requested load, counted from 0. */
+  /** Waits for the n-th load request, counted from 0. */
   async load(n = 0): Promise<Received> {
     for (;;) {
       const load = this.loads[n];
@@ -80,7 +80,7 @@ export class FakeOllama {
     }
   }
 
-  /** The n-th conversation that arrives, counted from 0. */
+  /** Waits for the n-th conversation, counted from 0. */
   async conversation(n = 0): Promise<Received> {
     for (;;) {
       const received = this.received[n];
@@ -89,7 +89,7 @@ export class FakeOllama {
     }
   }
 
-  /** A request to a path has begun to arrive. */
+  /** Waits until a request to a path has begun to arrive. */
   async begun(path: string): Promise<void> {
     while (!this.#begun.has(path)) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }

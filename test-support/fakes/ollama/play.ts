@@ -7,7 +7,7 @@ import type { Step } from "./steps.ts";
 export const JSON_TYPE = "application/json; charset=utf-8";
 const NDJSON_TYPE = "application/x-ndjson";
 
-/** Plays a script and ends the response. Returns whether the response is still to be sent. */
+/** Plays a script and ends the response. Returns true if the script sent nothing, so the caller has to respond. */
 export async function play(
   script: readonly Step[],
   response: ServerResponse,
@@ -16,7 +16,7 @@ export async function play(
   for (const step of script) {
     if (step === "hang") return false;
     if (step === "cut") {
-      // What was written goes out first.
+      // Lets written data go out first.
       await new Promise((resolve) => setImmediate(resolve));
       response.destroy();
       return false;
@@ -37,7 +37,7 @@ export async function play(
   return false;
 }
 
-/** Ollama's answers without content have no type. */
+/** Ollama sends no content type without content. */
 function typeOf(body: string): Record<string, string> {
   return body === "" ? {} : { "content-type": JSON_TYPE };
 }

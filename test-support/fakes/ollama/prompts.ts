@@ -11,7 +11,7 @@ export function promptOf({ body }: Pick<Received, "body">): string {
   return (body as unknown as { prompt: string }).prompt;
 }
 
-/** Responds to one prompt by a script, and to the others with one word. */
+/** Responds to one prompt with a script, and to the others with one word. */
 export function respondToOne(fake: FakeOllama, prompt: string, ...script: readonly Step[]): void {
   fake.respondTo((body) => (promptOf({ body }) === prompt ? script : [last({ response: "x" })]));
 }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { OllamaChatRequest } from "../../../gateway/src/ollama/types.ts";
 import { canonicalModelName } from "../../../gateway/src/ollama/model-name.ts";
 
-/** A request that the fake got. */
+/** A request that the fake received. */
 export interface Received {
   readonly method: string;
   readonly path: string;
@@ -10,13 +10,13 @@ export interface Received {
   /** The body as it was sent. */
   readonly text: string;
   readonly headers: IncomingHttpHeaders;
-  /** Resolves with true when the gateway broke the connection off before the answer was over, else with false. */
+  /** Resolves with true if the gateway closed the connection before the end of the response, otherwise with false. */
   readonly brokenOff: Promise<boolean>;
-  /** How much has been written of a flood. */
+  /** Number of bytes written by the step "flood". */
   bytesTaken: number;
 }
 
-/** Undefined: it is neither JSON nor, as a blob is, bytes. */
+/** Parses a JSON body, and returns other content, such as blobs, unchanged. Undefined if the JSON is invalid. */
 export function bodyOf(text: string): OllamaChatRequest | undefined {
   if (!text.startsWith("{")) return text as unknown as OllamaChatRequest;
   try {
@@ -37,9 +37,9 @@ export function isMissing(
   return RUNNING.includes(path) && !isThere;
 }
 
-/** A request without a prompt loads its model, of any kind. */
+/** Whether a request has no prompt, and so only loads its model. */
 export function onlyLoads(path: string, body: Readonly<Record<string, unknown>>): boolean {
-  const said = body["messages"] ?? body["prompt"] ?? body["input"];
+  const prompt = body["messages"] ?? body["prompt"] ?? body["input"];
   const isText = path === "/api/generate" || path === "/api/embeddings";
-  return isText ? said === undefined : Array.isArray(said) && said.length === 0;
+  return isText ? prompt === undefined : Array.isArray(prompt) && prompt.length === 0;
 }

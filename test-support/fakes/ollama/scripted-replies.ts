@@ -11,7 +11,7 @@ import {
 import type { OllamaChatRequest, OllamaMessage } from "../../../gateway/src/ollama/types.ts";
 import { last, type Step } from "./steps.ts";
 
-// Some clients insist on everything that Ollama sends.
+// Some clients require all fields that Ollama sends.
 const origin = {
   model: "m",
   created_at: "2025-01-02T03:04:05Z",
@@ -29,8 +29,9 @@ export function scriptedReply(body: OllamaChatRequest, canThink: boolean): reado
   const state = stateAfter(messages, (body.tools ?? []) as readonly Tool[]);
   const thoughts =
     think === false ? [] : thoughtsBefore(state).map((thinking) => ({ content: "", thinking }));
-  const said = format === undefined ? spoken(state) : [{ content: JSON.stringify(fill(format as Schema)) }];
-  const parts = [...thoughts, ...said];
+  const reply =
+    format === undefined ? replyParts(state) : [{ content: JSON.stringify(fill(format as Schema)) }];
+  const parts = [...thoughts, ...reply];
   if (stream !== false)
     return [
       ...parts.map((message) => ({
@@ -72,7 +73,7 @@ function stateAfter(messages: readonly OllamaMessage[], tools: readonly Tool[]):
   return messages.some(({ role }) => role === "assistant") ? "again" : "first";
 }
 
-function spoken(state: Reply | ToolName): readonly Part[] {
+function replyParts(state: Reply | ToolName): readonly Part[] {
   if (state in says) return says[state as Reply].map((content) => ({ content }));
   const name = state as ToolName;
   return [{ content: "", tool_calls: [{ function: { name, arguments: calls[name] } }] }];
@@ -86,7 +87,7 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
 }
 
-/** A value that a schema allows. */
+/** Returns a value that a schema allows. */
 function fill(schema: Schema): unknown {
   if (schema.const !== undefined) return schema.const;
   const [choice] = schema.enum ?? [];

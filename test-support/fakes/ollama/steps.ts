@@ -1,22 +1,22 @@
-/** One thing the fake does while it answers a generating request, in order. Headers go out with the first bytes, as Ollama's do. */
+/** A step of the fake's response to a generation request. Headers go out with the first bytes, as Ollama's do. */
 export type Step =
   | { readonly line: object }
   | { readonly raw: string | Buffer }
   | { readonly status: number; readonly body: string }
   | { readonly waitMs: number }
   | { readonly until: Promise<unknown> }
-  /** Sends lines as fast as they are taken, until the connection breaks. */
+  /** Sends lines as fast as they are read, until the connection breaks. */
   | "flood"
-  /** Breaks the connection off. */
+  /** Breaks the connection. */
   | "cut"
-  /** Neither sends nor ends anything any more. */
+  /** Sends nothing more and keeps the connection open. */
   | "hang";
 
 export function token(content: string): Step {
   return { line: { model: "m", message: { role: "assistant", content }, done: false } };
 }
 
-/** What a model thinks before it responds. */
+/** A line with a model's thinking. */
 export function thought(thinking: string): Step {
   return { line: { model: "m", message: { role: "assistant", content: "", thinking }, done: false } };
 }

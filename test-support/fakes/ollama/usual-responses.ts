@@ -3,7 +3,7 @@ import { last, type Step, token } from "./steps.ts";
 
 const durations = { total_duration: 9_000_000, load_duration: 1_000_000 };
 
-/** What the fake does without a script. */
+/** The fake's response without a script. */
 export function usual(method: string | undefined, path: string, body: OllamaChatRequest): Step[] {
   const { stream = true } = body as Partial<OllamaChatRequest>;
   switch (path) {
@@ -21,7 +21,7 @@ export function usual(method: string | undefined, path: string, body: OllamaChat
     case "/api/push":
     case "/api/create":
       return [{ line: { status: "success" } }];
-    // These are answered without a body, and without a type.
+    // Ollama responds to these without a body or a type.
     case "/api/copy":
     case "/api/delete":
       return [{ status: 200, body: "" }];

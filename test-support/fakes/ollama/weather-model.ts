@@ -2,7 +2,7 @@ import type { OllamaChatRequest } from "../../../gateway/src/ollama/types.ts";
 import type { FakeOllama } from "./fake-ollama.ts";
 import { type Step, last } from "./steps.ts";
 
-/** The tool that the model calls, and what its result is. */
+/** The tool that the model calls, and its result. */
 export const weatherTool = {
   name: "weather",
   description: "The weather in a city",
@@ -15,21 +15,21 @@ export const weatherTool = {
   run: ({ city }: { readonly city: string }): string => `Rain in ${city}`,
 };
 
-/** What it answers when it is held to a schema. */
+/** The model's response if the request has a schema. */
 export const weatherObject = { city: "Oslo" };
 
-/** A smallest image, in base64. */
+/** A minimal image, in base64. */
 export const image =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /**
- * Makes every model of a fake Ollama one that thinks, calls tools and sees: it calls `weather` on each message of the
- * user if there is such a tool, and says "It rains." once it has the result, or at once without the tool.
+ * Makes every model of a fake Ollama one with thinking, tools and vision. It calls `weather` on each message of the user if
+ * there is such a tool, and responds "It rains." to the result, or at once without the tool.
  */
 export function playWeather(fake: FakeOllama): void {
   fake.capabilities = ["completion", "tools", "thinking", "vision"];
   fake.respondTo((body) => {
-    // Embeddings, and texts without a conversation.
+    // Embeddings and completions have no conversation.
     if ("input" in body) return undefined;
     if ("prompt" in body) return generated(body.stream);
     const message = weatherReply(body);
@@ -49,7 +49,7 @@ function weatherReply({ messages, tools, format, think }: OllamaChatRequest): Re
   const hasTool = tools?.some((tool) => JSON.stringify(tool).includes('"weather"'));
   const calls = [{ function: { name: "weather", arguments: weatherObject } }];
   if (format !== undefined && format !== "") {
-    // A call that is required is written as an object, by a format of the gateway's.
+    // The gateway requires a tool call by a format, so the model writes it as an object.
     const text = JSON.stringify(format);
     if (!text.includes('"arguments"')) return { content: JSON.stringify(weatherObject) };
     const name = /"(weather|json)"/.exec(text)?.[1];
@@ -60,7 +60,7 @@ function weatherReply({ messages, tools, format, think }: OllamaChatRequest): Re
   return { ...thinking("So."), content: "It rains." };
 }
 
-// Some clients insist on everything that Ollama sends.
+// Some clients require all fields that Ollama sends.
 const origin = { model: "m", created_at: "2025-01-02T03:04:05Z" };
 
 function streamed({ thinking = "", content, tool_calls: calls }: Reply): Step[] {
@@ -75,7 +75,7 @@ function streamed({ thinking = "", content, tool_calls: calls }: Reply): Step[] 
   ];
 }
 
-/** Text without a conversation; `message` is not there. */
+/** The steps of a completion, which has no `message`. */
 function generated(stream: boolean): Step[] {
   const text = "It rains.";
   if (!stream) return [end(undefined, { response: text })];

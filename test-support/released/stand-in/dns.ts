@@ -6,7 +6,7 @@ const typeA = 1;
 const noError = 0x8180;
 const nameError = 0x8183;
 
-/** Resolves the expected names to one address, and no other. */
+/** Resolves the expected names to one address, and no other names. */
 export function serveDns(address: string, faults: () => Faults, journal: Journal): Promise<void> {
   const socket = createSocket("udp4");
   socket.on("message", (query, from) => {
@@ -15,7 +15,7 @@ export function serveDns(address: string, faults: () => Faults, journal: Journal
     const expected = knownNames.has(name) || companyNames.has(name);
     const isBlocked = knownNames.has(name) && (blocked.includes(name) || blocked.includes("*"));
     const found = expected && !isBlocked;
-    // Once per lookup: clients ask for AAAA, too.
+    // Once per lookup, because clients also query AAAA.
     if (type === typeA || !expected) journal({ kind: "dns", name, found, expected });
     const hasAddress = found && type === typeA;
     const head = Buffer.from(query.subarray(0, end));
@@ -40,7 +40,7 @@ function readQuestion(query: Buffer): { name: string; type: number; end: number 
   return { name: labels.join(".").toLowerCase(), type: query.readUInt16BE(at + 1), end: at + 5 };
 }
 
-/** For the name at offset 12, class IN, 5 seconds to live. */
+/** A record for the name at offset 12, class IN, with a TTL of 5 s. */
 function addressRecord(address: string): Buffer {
   return Buffer.from([0xc0, 12, 0, typeA, 0, 1, 0, 0, 0, 5, 0, 4, ...address.split(".").map(Number)]);
 }

@@ -10,7 +10,7 @@ export function hubTokens(call: Call): void {
   sendJson(call, 200, { token, access_token: token, expires_in: 300, issued_at: issued });
 }
 
-/** Docker Hub's registry: a token for everything, blobs on another host, manifests limited for the anonymous. */
+/** Docker Hub's registry: it requires a token, has blobs on another host and limits anonymous requests for manifests. */
 export function hubRegistry(call: Call, hub: string): void {
   const { path, request, faults } = call;
   const [, repository = "", kind = "", reference = ""] =
@@ -18,7 +18,7 @@ export function hubRegistry(call: Call, hub: string): void {
   if (request.headers.authorization !== `Bearer ${token}`) {
     const scope = repository === "" ? "" : `,scope="repository:${repository}:pull"`;
     const challenge = `Bearer realm="https://${hosts.hubTokens}/token",service="registry.docker.io"${scope}`;
-    sendJson(call, 401, refusal("UNAUTHORIZED", "authentication required"), {
+    sendJson(call, 401, errorBody("UNAUTHORIZED", "authentication required"), {
       "www-authenticate": challenge,
       "docker-distribution-api-version": "registry/2.0",
     });
@@ -27,7 +27,7 @@ export function hubRegistry(call: Call, hub: string): void {
   else if (kind === "manifests" && faults.rateLimited === true) {
     const message =
       "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit";
-    sendJson(call, 429, refusal("TOOMANYREQUESTS", message));
+    sendJson(call, 429, errorBody("TOOMANYREQUESTS", message));
   } else if (kind === "manifests") sendManifest(call, hub, repository, reference);
   else
     redirect(
@@ -42,7 +42,7 @@ export function hubBlobs(call: Call, hub: string): void {
   sendFile(call, blob(hub, digest));
 }
 
-/** A mirror as a company has it: what Docker Hub has, without tokens and redirects. */
+/** A company's mirror: the content of Docker Hub, without tokens and redirects. */
 export function mirror(call: Call, hub: string): void {
   const [, repository = "", kind = "", reference = ""] =
     /^\/v2\/(.+)\/(manifests|blobs)\/(.+)$/.exec(call.path) ?? [];
@@ -56,7 +56,7 @@ function sendManifest(call: Call, hub: string, repository: string, reference: st
   const tags = JSON.parse(readFileSync(join(hub, "tags.json"), "utf8")) as Record<string, string>;
   const digest = reference.startsWith("sha256:") ? reference : tags[`${repository}:${reference}`];
   if (digest === undefined || !existsSync(blob(hub, digest))) {
-    sendJson(call, 404, refusal("MANIFEST_UNKNOWN", "manifest unknown"));
+    sendJson(call, 404, errorBody("MANIFEST_UNKNOWN", "manifest unknown"));
     return;
   }
   const content = readFileSync(blob(hub, digest));
@@ -70,7 +70,7 @@ function sendManifest(call: Call, hub: string, repository: string, reference: st
   call.response.end(call.request.method === "HEAD" ? undefined : content);
 }
 
-function refusal(code: string, message: string): unknown {
+function errorBody(code: string, message: string): unknown {
   return { errors: [{ code, message }] };
 }
 

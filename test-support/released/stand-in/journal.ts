@@ -10,7 +10,7 @@ export type Entry =
       readonly path: string;
       readonly status: number;
       readonly agent: string;
-      /** Whether it ended before all was sent. */
+      /** Whether the response ended before it was complete. */
       readonly cut: boolean;
     }
   | { readonly kind: "proxy"; readonly target: string; readonly allowed: boolean }

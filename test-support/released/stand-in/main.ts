@@ -53,7 +53,7 @@ const sites: Readonly<Record<string, (call: Call) => void>> = {
   [companyHosts.acme]: acmeDirectory,
 };
 
-/** Serves a request by its host and writes it down once it is over. */
+/** Serves a request by its host, and records it in the journal at its end. */
 function listener(siteOf: (host: string) => ((call: Call) => void) | undefined): RequestListener {
   return (request, response) => {
     const host = (request.headers.host ?? "").split(":")[0] ?? "";
@@ -90,12 +90,12 @@ async function serve(
 
 const read = (path: string) => readFileSync(path, "utf8");
 const company = { certificate: read(settings.company.certificate), key: read(settings.company.key) };
-const ofCompany = createSecureContext({ cert: company.certificate, key: company.key });
-const ofAll = createSecureContext({ cert: read(settings.certificate), key: read(settings.key) });
+const companyContext = createSecureContext({ cert: company.certificate, key: company.key });
+const defaultContext = createSecureContext({ cert: read(settings.certificate), key: read(settings.key) });
 const tls = createTlsServer(
   {
     SNICallback: (name, done) => {
-      done(null, companyNames.has(name) ? ofCompany : ofAll);
+      done(null, companyNames.has(name) ? companyContext : defaultContext);
     },
   },
   listener((host) => sites[host]),
@@ -103,7 +103,7 @@ const tls = createTlsServer(
 tls.on("tlsClientError", ({ message }) => {
   journal({ kind: "error", message: `TLS: ${message}` });
 });
-const ofMirror = createServer(
+const mirrorServer = createServer(
   listener(() => (call) => {
     mirror(call, hub);
   }),
@@ -118,6 +118,6 @@ await Promise.all([
     journal,
   ),
   new Promise<void>((resolve) => tls.listen(443, address, resolve)),
-  new Promise<void>((resolve) => ofMirror.listen(mirrorPort, address, resolve)),
+  new Promise<void>((resolve) => mirrorServer.listen(mirrorPort, address, resolve)),
 ]);
 console.log("ready");

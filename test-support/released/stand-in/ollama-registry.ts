@@ -5,7 +5,7 @@ import { hosts } from "./settings.ts";
 
 const manifestType = "application/vnd.docker.distribution.manifest.v2+json";
 
-/** registry.ollama.ai: manifests itself, blobs on another host. */
+/** registry.ollama.ai: it serves manifests, and redirects to another host for blobs. */
 export function modelRegistry(call: Call, models: string): void {
   const { path, request } = call;
   const manifest = /^\/v2\/library\/([^/]+)\/manifests\/([^/]+)$/.exec(path);

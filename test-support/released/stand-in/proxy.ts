@@ -4,14 +4,14 @@ import { connect as connectTls, createSecureContext, TLSSocket } from "node:tls"
 import type { Journal } from "./journal.ts";
 import { knownNames, proxyPort } from "./settings.ts";
 
-/** How a proxy looks into TLS: it shows clients a certificate of its own, and knows whom to trust itself. PEM texts. */
+/** The proxy's certificate for clients and the authority that it trusts when it intercepts TLS. PEM texts. */
 interface Inspection {
   readonly certificate: string;
   readonly key: string;
   readonly trusted: string;
 }
 
-/** A proxy as companies have it: CONNECT to what is known, and it finds names that DNS here does not. */
+/** A company's proxy: CONNECT to known hosts only. It also resolves names that the world's DNS does not. */
 export function serveProxy(
   address: string,
   inspection: Inspection | undefined,

@@ -1,6 +1,6 @@
 //go:build parts
 
-// Package containerd pins what runs the containers of the tests' cluster. The build takes the main packages from the
+// Package containerd pins the container runtime of the test cluster. The build takes the main packages from the
 // module required here.
 package containerd
 

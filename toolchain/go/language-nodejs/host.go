@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// The version of the protocol and of the CLI that this host belongs to.
+// The version of the CLI and of the protocol.
 const version = "3.259.0"
 
 type host struct {
@@ -20,7 +20,7 @@ type host struct {
 	end    context.CancelFunc
 }
 
-// Handshake tells nothing new: the address came on the command line.
+// Handshake does nothing, because the command line has the engine's address.
 func (*host) Handshake(
 	context.Context, *pulumirpc.LanguageHandshakeRequest,
 ) (*pulumirpc.LanguageHandshakeResponse, error) {
@@ -44,7 +44,7 @@ func (h *host) GetRequiredPackages(
 	return &pulumirpc.GetRequiredPackagesResponse{Packages: packages}, err
 }
 
-// GetRequiredPlugins is the older form of the same question.
+// GetRequiredPlugins is the older version of GetRequiredPackages.
 func (h *host) GetRequiredPlugins(
 	_ context.Context, req *pulumirpc.GetRequiredPluginsRequest,
 ) (*pulumirpc.GetRequiredPluginsResponse, error) {
@@ -52,13 +52,13 @@ func (h *host) GetRequiredPlugins(
 	if err != nil {
 		return nil, err
 	}
-	answer := &pulumirpc.GetRequiredPluginsResponse{}
+	response := &pulumirpc.GetRequiredPluginsResponse{}
 	for _, p := range packages {
-		answer.Plugins = append(answer.Plugins, &pulumirpc.PluginDependency{
+		response.Plugins = append(response.Plugins, &pulumirpc.PluginDependency{
 			Name: p.Name, Kind: p.Kind, Version: p.Version, Server: p.Server,
 		})
 	}
-	return answer, nil
+	return response, nil
 }
 
 func (h *host) GetProgramDependencies(
@@ -68,7 +68,7 @@ func (h *host) GetProgramDependencies(
 	return &pulumirpc.GetProgramDependenciesResponse{Dependencies: found}, err
 }
 
-// About names the Node.js that programs will run on.
+// About reports the Node.js version that runs programs.
 func (*host) About(ctx context.Context, req *pulumirpc.AboutRequest) (*pulumirpc.AboutResponse, error) {
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -86,14 +86,14 @@ func (*host) About(ctx context.Context, req *pulumirpc.AboutRequest) (*pulumirpc
 	}, nil
 }
 
-// RuntimeOptionsPrompts: `pulumi new` has nothing to ask.
+// RuntimeOptionsPrompts returns none, so `pulumi new` has no further prompts.
 func (*host) RuntimeOptionsPrompts(
 	context.Context, *pulumirpc.RuntimeOptionsRequest,
 ) (*pulumirpc.RuntimeOptionsResponse, error) {
 	return &pulumirpc.RuntimeOptionsResponse{}, nil
 }
 
-// Template: a new project needs no further work.
+// Template does nothing, because a new project needs no further changes.
 func (*host) Template(context.Context, *pulumirpc.TemplateRequest) (*pulumirpc.TemplateResponse, error) {
 	return &pulumirpc.TemplateResponse{}, nil
 }

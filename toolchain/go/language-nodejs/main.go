@@ -1,5 +1,5 @@
-// pulumi-language-nodejs: how the engine runs programs and policy packs written for Node.js. The released one is not
-// served by the module proxy; this one serves the same protocol for programs, policy packs and plugins (no code
+// pulumi-language-nodejs runs Node.js programs and policy packs for the engine. The module proxy does not have the
+// released one; this one serves the same protocol for programs, policy packs and plugins (no code
 // generation). The engine starts it with its own address as the last argument and reads the port from the first line
 // of stdout; what programs print follows on the same stream.
 package main
@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// How often the host looks whether its engine is still there: it must not outlive a killed one.
+// How often the host checks that its engine is running, so as not to outlive a killed one.
 const watchEngine = 2 * time.Second
 
 func main() {

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// options are what Pulumi.yaml says under runtime.options.
+// options are the runtime.options of Pulumi.yaml.
 type options struct {
 	typescript     bool     // load ts-node before the program; true unless switched off, as in the released host
 	tsconfig       string   // the tsconfig.json for it
@@ -31,7 +31,7 @@ func readOptions(info *pulumirpc.ProgramInfo) options {
 	return o
 }
 
-// environment is what the SDK's own runner reads.
+// environment returns the variables for the SDK's runner.
 func (o options) environment() []string {
 	env := []string{}
 	if o.typescript {

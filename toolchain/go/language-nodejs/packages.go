@@ -12,7 +12,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
-// manifest is what matters here of a package.json.
+// manifest is the part of a package.json that is used here.
 type manifest struct {
 	Name            string            `json:"name"`
 	Version         string            `json:"version"`
@@ -35,7 +35,7 @@ func readManifest(dir string) (manifest, error) {
 	return m, json.Unmarshal(content, &m)
 }
 
-// requiredPackages lists the resource plugins that the installed packages stand for.
+// requiredPackages lists the resource plugins of the installed packages.
 func requiredPackages(program string) ([]*pulumirpc.PackageDependency, error) {
 	var required []*pulumirpc.PackageDependency
 	seen := map[string]bool{}
@@ -61,7 +61,7 @@ func requiredPackages(program string) ([]*pulumirpc.PackageDependency, error) {
 	return required, err
 }
 
-// dependencies lists the packages that the program names, or every one that is installed.
+// dependencies lists the program's direct dependencies, or all installed packages.
 func dependencies(program string, transitive bool) ([]*pulumirpc.DependencyInfo, error) {
 	root, err := readManifest(program)
 	if err != nil {
@@ -79,7 +79,7 @@ func dependencies(program string, transitive bool) ([]*pulumirpc.DependencyInfo,
 	return found, err
 }
 
-// eachInstalled visits the packages in every node_modules that Node.js would look into from dir.
+// eachInstalled visits the packages in every node_modules that Node.js searches from dir.
 func eachInstalled(dir string, visit func(manifest)) error {
 	for {
 		if err := eachIn(filepath.Join(dir, "node_modules"), visit); err != nil {
@@ -113,7 +113,7 @@ func eachIn(modules string, visit func(manifest)) error {
 			}
 			continue
 		}
-		// A folder that is no package, or a broken one, is nobody's requirement.
+		// Ignores folders that are not packages, and broken packages.
 		if m, err := readManifest(dir); err == nil {
 			visit(m)
 		}

@@ -17,16 +17,16 @@ import (
 	"google.golang.org/grpc"
 )
 
-// The exit status by which the SDK's runner says that it has already told the user what went wrong.
+// The exit status of the SDK's runner for an error that it has already reported to the user.
 const alreadyReported = 32
 
-// How long a program that was told to stop may take: less than the five seconds after which the engine kills the host,
-// which would leave a program behind that holds the host's output, and with it the engine.
+// How long a program may take to stop: less than the five seconds after which the engine kills the host. Otherwise the
+// program would keep the host's output open, and the engine would wait for it.
 const grace = 3 * time.Second
 
 var errNoNode = errors.New("node is not on the PATH")
 
-// Run executes a program to its end.
+// Run executes a program until it ends.
 func (h *host) Run(ctx context.Context, req *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
 	if req.GetAttachDebugger() {
 		return nil, errors.New("this language host cannot attach a debugger: set runtime.options.nodeargs to --inspect-brk")
@@ -87,7 +87,7 @@ func (h *host) RunPlugin(
 	pack := req.GetInfo().GetProgramDirectory()
 	runner, dir, arguments := "run-plugin", req.GetPwd(), append([]string{pack}, req.GetArgs()...)
 	if req.GetKind() == "analyzer" {
-		// The pack's runner wants the engine's address first, and looks for tsconfig.json where it is started.
+		// The pack's runner takes the engine's address first, and searches its working directory for tsconfig.json.
 		runner, dir, arguments = "run-policy-pack", pack, append(append([]string{}, req.GetArgs()...), pack)
 	}
 	cmd, err := h.node(stream.Context(), req.GetInfo(), runner, arguments)
@@ -101,7 +101,7 @@ func (h *host) RunPlugin(
 	defer closer.Close()
 	cmd.Dir = dir
 	cmd.Env = append(append(os.Environ(), req.GetEnv()...), readOptions(req.GetInfo()).environment()...)
-	// Both streams go over one RPC stream, which takes one message at a time.
+	// Both streams share one RPC stream, which accepts one message at a time.
 	lock := &oneAtATime{}
 	cmd.Stdout, cmd.Stderr = lock.guard(stdout), lock.guard(stderr)
 	err = cmd.Run()
@@ -140,8 +140,8 @@ func (h *host) InstallDependencies(
 	return nil
 }
 
-// node prepares one of the runners that @pulumi/pulumi brings, as it is installed for the program. The command ends
-// with its request and with the host, gently first.
+// node prepares one of the runners in the program's @pulumi/pulumi. The command ends with its request and with the host,
+// first with SIGTERM.
 func (h *host) node(
 	ctx context.Context, info *pulumirpc.ProgramInfo, runner string, arguments []string,
 ) (*exec.Cmd, error) {
@@ -160,13 +160,13 @@ func (h *host) node(
 	argv := append(append(append([]string{}, o.nodeArgs...), script), arguments...)
 	cmd := exec.CommandContext(ctx, node, argv...)
 	cmd.Env = append(os.Environ(), o.environment()...)
-	// It stays in the host's process group, which the engine kills when the host does not end.
+	// It stays in the host's process group, which the engine kills if the host does not end.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = grace
 	return cmd, nil
 }
 
-// findRunner looks where Node.js would: in the node_modules of the folder and of its parents.
+// findRunner searches like Node.js: in the node_modules of the folder and of its parents.
 func findRunner(dir, runner string) (string, error) {
 	for from := dir; ; from = filepath.Dir(from) {
 		script := filepath.Join(from, "node_modules", "@pulumi", "pulumi", "cmd", runner)

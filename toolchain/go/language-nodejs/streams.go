@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// oneAtATime lets two writers share a stream that must not be written to from two sides at once.
+// oneAtATime lets two writers share a stream that does not allow concurrent writes.
 type oneAtATime struct{ mutex sync.Mutex }
 
 type guarded struct {

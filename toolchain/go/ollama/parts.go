@@ -1,8 +1,7 @@
 //go:build parts
 
 // Package ollama pins the Ollama server: the build takes its main package from the module required here.
-// malgo is required for the header miniaudio.h alone, which Ollama keeps in a vendor folder that the module
-// archive lacks.
+// malgo is required only for the header miniaudio.h, which Ollama has in a vendor folder that the module archive lacks.
 package ollama
 
 import (

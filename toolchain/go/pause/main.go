@@ -1,4 +1,4 @@
-// The process that holds a pod's namespaces: it waits, and reaps the orphans of the pod.
+// The process that holds a pod's namespaces. It waits, and reaps the pod's orphans.
 package main
 
 import (

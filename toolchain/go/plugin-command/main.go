@@ -1,5 +1,5 @@
-// pulumi-resource-command 1.2.1, its local half (Command and run): the released plugin's module is not served by the
-// module proxy. Inputs, outputs and lifecycle are the released plugin's, so that programs and states fit both.
+// The local half (Command and run) of pulumi-resource-command 1.2.1, because the module proxy does not have the released
+// plugin's module. Inputs, outputs and lifecycle are the same, so programs and states are compatible with both.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// pulumi-resource-docker 5.2.0 without the native docker.Image: the bridge over the same upstream provider that the
-// released plugin wraps, under the same tokens, so that a program and its state move between the two.
+// pulumi-resource-docker 5.2.0 without the native docker.Image. It bridges the same upstream provider as the released
+// plugin, with the same tokens, so programs and states are compatible with both.
 package main
 
 import (
@@ -47,7 +47,7 @@ func info() tfbridge.ProviderInfo {
 			"docker_config":         {Tok: resource("ServiceConfig")},
 			"docker_container": {
 				Tok: resource("Container"),
-				// Two containers cannot hold one name and one host port.
+				// Two containers cannot have the same name or host port.
 				DeleteBeforeReplace: true,
 				Fields: map[string]*tfbridge.SchemaInfo{
 					"command":           named("command"),
@@ -56,7 +56,7 @@ func info() tfbridge.ProviderInfo {
 			},
 			"docker_image": {
 				Tok: resource("RemoteImage"),
-				// An image's name says what to pull: it is never made up.
+				// An image's name is its reference, so it is never generated.
 				Fields: map[string]*tfbridge.SchemaInfo{"name": named("name")},
 			},
 			"docker_network":        {Tok: resource("Network")},
@@ -76,13 +76,13 @@ func info() tfbridge.ProviderInfo {
 			"docker_registry_image_manifests": {Tok: member("getRegistryImageManifests")},
 		},
 	}
-	// As the released plugin: a "name" that is not given becomes the resource's name and a random suffix.
+	// Like the released plugin: without a "name", it is the resource's name with a random suffix.
 	p.SetAutonaming(255, "-")
 	return p
 }
 
 func main() {
-	// A TypeScript program brings its types with the SDK; the engine asks the plugin's schema for no more than this.
+	// A TypeScript program has its types from the SDK; the engine only needs this part of the plugin's schema.
 	schema, err := json.Marshal(map[string]string{"name": pkg, "version": version})
 	if err != nil {
 		panic(err)

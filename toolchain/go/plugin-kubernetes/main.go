@@ -1,4 +1,5 @@
-// Pulumi's Kubernetes provider with a schema that only names it: enough for programs, not for `pulumi import`.
+// Pulumi's Kubernetes provider with a schema that only has its name, which suffices for programs but not for
+// `pulumi import`.
 package main
 
 import (

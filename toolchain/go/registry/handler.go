@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// What a name may consist of; nothing that matches leads out of the models folder.
+// A part of a name. No match leads out of the models folder.
 const part = `[A-Za-z0-9_][A-Za-z0-9._-]*`
 
 var (
@@ -20,7 +20,7 @@ var (
 
 const manifestType = "application/vnd.docker.distribution.manifest.v2+json"
 
-// newHandler serves the folder; blobsURL is this server's address under its second name.
+// newHandler serves the folder. blobsURL is this server's URL under its second host name.
 func newHandler(models, blobsURL string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -48,7 +48,7 @@ func newHandler(models, blobsURL string) http.Handler {
 	})
 }
 
-// serveManifest finds namespace/model:tag under whatever host name Ollama filed it.
+// serveManifest finds namespace/model:tag under any host name, as Ollama stores it.
 func serveManifest(w http.ResponseWriter, r *http.Request, models string, name []string) {
 	found, _ := filepath.Glob(filepath.Join(append([]string{models, "manifests", "*"}, name...)...))
 	if len(found) == 0 {
@@ -59,7 +59,7 @@ func serveManifest(w http.ResponseWriter, r *http.Request, models string, name [
 	http.ServeFile(w, r, found[0])
 }
 
-// serveBlob tells a blob's size itself and sends to the store for its bytes.
+// serveBlob returns a blob's size, and redirects to the store for its bytes.
 func serveBlob(w http.ResponseWriter, r *http.Request, models, blobsURL, file string) {
 	path := filepath.Join(models, "blobs", file)
 	if _, err := os.Stat(path); err != nil {
@@ -74,7 +74,7 @@ func serveBlob(w http.ResponseWriter, r *http.Request, models, blobsURL, file st
 	http.Redirect(w, r, strings.TrimSuffix(blobsURL, "/")+"/blobs/"+file, http.StatusTemporaryRedirect)
 }
 
-// fail answers as the registry protocol does.
+// fail returns an error in the format of the registry protocol.
 func fail(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

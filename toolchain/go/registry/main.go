@@ -1,6 +1,5 @@
-// A read-only model registry over an Ollama models folder. Ollama's own registry answers for a blob with a redirect
-// to a store under another host name, and its client insists on that: so does this one, to BLOBS_URL, where the same
-// process serves the bytes.
+// A read-only model registry for an Ollama models folder. Ollama's registry redirects requests for blobs to a store
+// under another host name, and its client requires that. This one redirects to BLOBS_URL, which the same process serves.
 package main
 
 import (

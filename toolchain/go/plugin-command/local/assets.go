@@ -11,7 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// collect reads the files that the command was asked to return.
+// collect reads the files that the resource returns as assets and archive.
 func collect(p Process, out *Result) error {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -47,7 +47,7 @@ func collect(p Process, out *Result) error {
 	return nil
 }
 
-// match finds the files below dir that the last matching pattern takes in; a leading "!" makes a pattern leave out.
+// match finds the files below dir. The last matching pattern decides; a leading "!" excludes files.
 func match(dir string, patterns []string) (map[string]*resource.Asset, error) {
 	type rule struct {
 		glob glob.Glob

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// Process is how a command is run; the resource and the function share it.
+// Process configures how a command runs. The resource and the function share it.
 type Process struct {
 	Interpreter            *[]string          `pulumi:"interpreter,optional"`
 	Dir                    *string            `pulumi:"dir,optional"`
@@ -21,12 +21,12 @@ type Process struct {
 	AddPreviousOutputInEnv *bool              `pulumi:"addPreviousOutputInEnv,optional"`
 }
 
-// Annotate gives the one default that is recorded among the inputs.
+// Annotate sets the only default that is recorded in the inputs.
 func (p *Process) Annotate(a infer.Annotator) {
 	a.SetDefault(&p.AddPreviousOutputInEnv, true)
 }
 
-// Result is what a command left behind.
+// Result is the output of a command.
 type Result struct {
 	Stdout  string                           `pulumi:"stdout"`
 	Stderr  string                           `pulumi:"stderr"`
@@ -43,14 +43,14 @@ type CommandArgs struct {
 	Process
 }
 
-// CommandState is what the engine keeps: the inputs and the result.
+// CommandState is the state of the resource: its inputs and the result.
 type CommandState struct {
 	CommandArgs
 	Result
 }
 
-// Command is a resource whose life is a command per step. It declares no dependencies between fields, so every
-// output depends on every input: a changed input makes stdout unknown at preview, a secret one makes it secret.
+// Command is a resource with a command for each step of its lifecycle. It declares no dependencies between fields, so
+// every output depends on every input: a changed input makes stdout unknown at preview, a secret one makes it secret.
 type Command struct{}
 
 // Create runs `create`.
@@ -68,7 +68,7 @@ func (*Command) Create(
 	return infer.CreateResponse[CommandState]{ID: id, Output: state}, err
 }
 
-// Update runs `update`, or `create` where there is none; the last result is in the command's environment.
+// Update runs `update`, or `create` if there is none, with the last result in the command's environment.
 func (*Command) Update(
 	ctx context.Context, req infer.UpdateRequest[CommandArgs, CommandState],
 ) (infer.UpdateResponse[CommandState], error) {
@@ -84,7 +84,7 @@ func (*Command) Update(
 	return infer.UpdateResponse[CommandState]{Output: state}, err
 }
 
-// Delete runs `delete` as the state recorded it.
+// Delete runs the `delete` command of the state.
 func (*Command) Delete(
 	ctx context.Context, req infer.DeleteRequest[CommandState],
 ) (infer.DeleteResponse, error) {
@@ -100,13 +100,13 @@ type RunArgs struct {
 	Process
 }
 
-// RunResult is its answer.
+// RunResult is the output of command:local:run.
 type RunResult struct {
 	RunArgs
 	Result
 }
 
-// Run is the function: it runs at every preview and update.
+// Run is the function, which runs at every preview and update.
 type Run struct{}
 
 // Invoke runs the command once.

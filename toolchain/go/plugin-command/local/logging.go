@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 )
 
-// Logging says which of a command's streams the engine shows.
+// Logging selects the streams of a command that the engine shows.
 type Logging string
 
 const (
@@ -19,7 +19,7 @@ const (
 	logNone   Logging = "none"
 )
 
-// Values lets the schema refuse anything else.
+// Values lets the schema reject other values.
 func (Logging) Values() []infer.EnumValue[Logging] {
 	return []infer.EnumValue[Logging]{
 		{Name: string(logStdout), Value: logStdout},
@@ -29,13 +29,13 @@ func (Logging) Values() []infer.EnumValue[Logging] {
 	}
 }
 
-// shows tells whether the given stream is to be logged; both are unless the program says otherwise.
+// shows returns whether to log the given stream. By default, both are logged.
 func (l *Logging) shows(stream Logging) bool {
 	return l == nil || *l == logBoth || *l == stream
 }
 
-// lines sends what is written to it to the engine, a line at a time, as a status that the next one overwrites.
-// A line longer than the buffer is sent in pieces: a scanner would give up and leave the command blocked.
+// lines sends its input to the engine line by line, as a status that the next line overwrites. A line longer than the
+// buffer is sent in parts, because a scanner would fail and block the command.
 type lines struct {
 	pipe *io.PipeWriter
 	done chan struct{}
@@ -61,7 +61,7 @@ func newLines(ctx context.Context) *lines {
 
 func (l *lines) Write(p []byte) (int, error) { return l.pipe.Write(p) }
 
-// close waits until the last line is sent.
+// close waits until the last line has been sent.
 func (l *lines) close() {
 	_ = l.pipe.Close()
 	<-l.done

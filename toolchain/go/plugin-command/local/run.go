@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// How long a killed command's children may hold its output open before it is given up.
+// How long to wait for the output of a killed command whose children keep it open.
 const drain = 5 * time.Second
 
-// run executes the command and puts what it left into out, whose former output the command finds in its environment.
-// out stays as it was when the command fails.
+// run executes the command and stores its output in out. The command's environment has the former output of out, which
+// is unchanged if the command fails.
 func run(ctx context.Context, command string, p Process, out *Result) error {
 	argv := []string{"/bin/sh", "-c"}
 	if p.Interpreter != nil && len(*p.Interpreter) > 0 {
@@ -39,7 +39,7 @@ func run(ctx context.Context, command string, p Process, out *Result) error {
 	if p.Dir != nil {
 		cmd.Dir = *p.Dir
 	}
-	// A group of its own, so that a cancelled update ends what the command started, too.
+	// A separate process group, so that a cancelled update also ends the command's children.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = drain
@@ -82,7 +82,7 @@ func tee(own, both, log io.Writer, shown bool) io.Writer {
 	return io.MultiWriter(own, both)
 }
 
-// locked is a buffer that both streams write to.
+// locked is a buffer to which both streams write.
 type locked struct {
 	mutex  sync.Mutex
 	buffer bytes.Buffer

@@ -7,7 +7,7 @@ import (
 	"github.com/terraform-providers/terraform-provider-docker/internal/provider"
 )
 
-// NewProvider returns the upstream provider under the version that the plugin reports.
+// NewProvider returns the upstream provider with the version that the plugin reports.
 func NewProvider(version string) *schema.Provider {
 	return provider.New(version)()
 }

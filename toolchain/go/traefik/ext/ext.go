@@ -1,7 +1,7 @@
-// Package ext is a part of Traefik's sources that its module leaves out: extensions of a route, of which there are none.
+// Package ext replaces a package that Traefik's module lacks: extensions of routes, of which there are none.
 package ext
 
-// HTTP extends what there is for HTTP.
+// HTTP extends the HTTP configuration.
 type HTTP struct{}
 
 // Router extends a route.

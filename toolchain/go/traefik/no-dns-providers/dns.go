@@ -1,4 +1,4 @@
-// Package dns stands where lego has its DNS providers, some of whose modules no proxy has. No test gets certificates.
+// Package dns replaces lego's DNS providers, because the module proxy lacks some of theirs. Tests issue no certificates.
 package dns
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/go-acme/lego/v5/challenge"
 )
 
-// NewDNSChallengeProviderByName knows none.
+// NewDNSChallengeProviderByName has no providers.
 func NewDNSChallengeProviderByName(name string) (challenge.Provider, error) {
 	return nil, fmt.Errorf("unrecognized DNS provider: %s", name)
 }
