@@ -145,12 +145,12 @@ export async function keepForwarded(
     at = forward.port;
     if (isFirst) onReady(at);
     const ended = Promise.race([over, forward.ended]).then(() => true);
-    const look = async () => {
+    const check = async () => {
       await sleep(checkEveryMs, undefined, { ref: false });
-      // A look that fails says nothing about the target.
+      // A failed check does not mean that the target is superseded.
       return await isSuperseded(target).catch(() => false);
     };
-    while (!(await Promise.race([ended, look()])));
+    while (!(await Promise.race([ended, check()])));
     await forward.close();
     if (signal.aborted) return;
   }

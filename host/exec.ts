@@ -5,7 +5,7 @@ import { cacheRoot } from "./cache-dir.mjs";
 import type { Report } from "./progress.ts";
 import { runProcess } from "./run-process.ts";
 
-/** An error that the user can fix; its message says how. */
+/** An error that the user can fix, with the remedy in its message. */
 export class SetupError extends Error {
   override readonly name = "SetupError";
 }
@@ -23,7 +23,7 @@ export interface RunOptions {
 
 const keptLines = 8;
 
-/** Runs a tool and returns its standard output. Its output goes to a log; an error includes the end of it. */
+/** Runs a tool and returns its standard output. Its output goes to a log; an error includes its last lines. */
 export async function runTool(
   command: string,
   args: readonly string[],

@@ -64,7 +64,7 @@ export function runProcess(
       end(null, "SIGKILL", true);
     };
     const timer = timeoutMs === undefined ? undefined : setTimeout(timeOut, timeoutMs);
-    // It may exit before it has read all input; the exit code says why.
+    // It may exit before it has read all input; the exit code has the reason.
     child.stdin?.on("error", () => undefined).end(input);
     for (const name of ["stdout", "stderr"] as const)
       child[name]?.setEncoding("utf8").on("data", (text: string) => {

@@ -3,7 +3,7 @@ import { errorRatio, slowRatio, type Window } from "./recording-rules.ts";
 import type { MonitoringSettings } from "./settings.ts";
 
 /**
- * How fast the error budget is used up, 1 being all of it in 30 days: over a long window, so that it matters, and over a
+ * How fast the error budget is used up, 1 being the complete budget in 30 days: over a long window, so that it matters, and over a
  * short one, so that it goes on. The windows and factors are those of Google's SRE workbook.
  */
 const rates: readonly { long: Window; short: Window; factor: number; severity: Severity }[] = [

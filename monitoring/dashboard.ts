@@ -12,7 +12,7 @@ import { DataqueryBuilder } from "@grafana/grafana-foundation-sdk/prometheus";
 import { PanelBuilder } from "@grafana/grafana-foundation-sdk/timeseries";
 import { type PanelDefinition, rows } from "./panels.ts";
 
-/** Grafana asks for the Prometheus to show when it imports the dashboard. */
+/** Grafana prompts for the Prometheus data source when it imports the dashboard. */
 const datasource = { type: "prometheus", uid: "${datasource}" };
 
 // Of 24 columns.

@@ -44,7 +44,7 @@ function errors(window: string): string {
 /** Requests whose first token came later than the objective, of those that had one. */
 function slow(window: string, { objectiveFirstTokenSeconds: objective }: MonitoringSettings): string {
   const metric = "gen_ai_server_time_to_first_token_seconds";
-  // Prometheus writes a bound that is a whole number as 5.0, whatever it was exposed as.
+  // Prometheus writes an integer bound as 5.0, regardless of how it was exposed.
   const bound = `${String(objective).replaceAll(".", "\\\\.")}(\\\\.0)?`;
   const all = `(sum(rate(${metric}_count[${window}])) > 0)`;
   return `1 - sum(rate(${metric}_bucket{le=~"${bound}"}[${window}])) / ${all}`;

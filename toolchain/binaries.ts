@@ -78,7 +78,7 @@ export const parts = {
     ...part("caddy", "caddy", 65),
     package: "github.com/caddyserver/caddy/v2/cmd/caddy",
     variables: [`github.com/caddyserver/caddy/v2.CustomVersion=v${versions.caddy}`],
-    // As an authority for others it would need databases, but that is not used.
+    // Excludes the databases of Caddy's own ACME server, which is not used.
     tags: "nobadger,nomysql,nopgsql",
   },
   prometheus: { ...part("prometheus", "prometheus", 110), package: prometheusPackage("prometheus"), ...lean },

@@ -133,10 +133,10 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
     // While draining, routes respond by themselves: /ready with 503, generation with `shutting_down`.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply: FastifyReply) => {
-      const answer = toApiError(error);
+      const apiError = toApiError(error);
       // No hooks run for these requests, so the connection must be closed here.
       if (!request.raw.complete) closeAfterResponse(request.raw.socket);
-      void reply.header("connection", "close").code(answer.status).send(answer.body());
+      void reply.header("connection", "close").code(apiError.status).send(apiError.body());
     },
     clientErrorHandler: handleClientError,
   });

@@ -1,4 +1,4 @@
-// npm run compat: runs common clients against Ollama itself and against the gateway in front of it, and prints both columns.
+// npm run compat: runs common clients against Ollama itself and through the gateway, and prints both columns.
 // Exits with 1 if something works with Ollama but not through the gateway.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -74,8 +74,8 @@ await command("up", async ({ options, passed }) => {
   const outputs = outputsOfUpdate ?? (await readOutputs(stack, env));
   const model = outputs.installedModels[0]?.model ?? "";
   const apiKey = process.env["OLLAMA_STACK_API_KEY"];
-  const unasked = outputs.keysRequired && apiKey === undefined;
-  const joke = unasked
+  const lacksKey = outputs.keysRequired && apiKey === undefined;
+  const joke = lacksKey
     ? undefined
     : withStackUrls(outputs, ({ gatewayUrl }) => {
         const isDirect = gatewayUrl === outputs.gatewayUrl;
@@ -85,15 +85,15 @@ await command("up", async ({ options, passed }) => {
   // The model generates while the table is prepared; a failure is reported after the table.
   joke?.catch(() => undefined);
   console.log(`\n${await table(outputs)}\n`);
-  const answer = await joke;
+  const reply = await joke;
   console.log(
-    answer === undefined
+    reply === undefined
       ? "The gateway requires a key: set OLLAMA_STACK_API_KEY to see a sample prompt here.\n"
-      : `Asked ${model} for a joke; ${answer.seconds.toFixed(1)} s later:\n\n${quote(answer.text)}\n`,
+      : `Asked ${model} for a joke; ${reply.seconds.toFixed(1)} s later:\n\n${quote(reply.text)}\n`,
   );
-  if (answer?.untrusted !== undefined)
+  if (reply?.untrusted !== undefined)
     console.log(
-      `This machine does not trust the certificate of ${outputs.gatewayUrl} (${answer.untrusted}). Make clients trust the authority that issued it.\n`,
+      `This machine does not trust the certificate of ${outputs.gatewayUrl} (${reply.untrusted}). Make clients trust the authority that issued it.\n`,
     );
   const key = outputs.keysRequired ? ` -H "authorization: Bearer $OLLAMA_STACK_API_KEY"` : "";
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "Hello!" }] });

@@ -21,9 +21,9 @@ export interface TestedPackage {
 /** How one client is configured for the service. */
 export interface ClientRecipe {
   readonly title: string;
-  /** Where the lines go. */
+  /** The file or shell for the lines. */
   readonly place: string;
-  /** What the recipe is tested with; without it, it is what the client's documentation says. */
+  /** The packages that the recipe is tested with. Without them, it follows the client's documentation. */
   readonly tested?: readonly TestedPackage[];
   /** The language of the lines, for a document. */
   readonly language: "sh" | "toml" | "json" | "yaml" | "python" | "ts" | "text";
@@ -31,7 +31,7 @@ export interface ClientRecipe {
   readonly lines: (endpoint: Endpoint) => readonly string[];
 }
 
-/** A key for clients that insist on one; without keys the gateway takes any. */
+/** A key for clients that require one. Without keys, the gateway accepts any. */
 export const anyKey = "none";
 
 const shellKey = ({ needsKey }: Endpoint): string => (needsKey ? `"$${KEY_VARIABLE}"` : anyKey);
@@ -40,12 +40,12 @@ const openAiVariables = (endpoint: Endpoint): string[] => [
   `export OPENAI_API_KEY=${shellKey(endpoint)}`,
 ];
 
-/** What an agent leaves free of the context for a response. */
+/** The part of the context that an agent reserves for a response. */
 export function outputRoom(contextLength: number): number {
   return Math.min(32_000, Math.floor(contextLength / 4));
 }
 
-/** A line that says how large the context is, if it is known. */
+/** A line with the context length, if it is known. */
 function ifKnown(contextLength: number | undefined, line: (tokens: number) => string): string[] {
   return contextLength === undefined ? [] : [line(contextLength)];
 }

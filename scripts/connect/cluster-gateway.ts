@@ -89,7 +89,7 @@ export async function tryWithClusterGateway<T>(
   }
 }
 
-/** Resolves when a signal asks this process to end. */
+/** Resolves when this process receives a signal to end. */
 export function interrupted(): Promise<unknown> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, resolve);

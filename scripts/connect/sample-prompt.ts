@@ -19,7 +19,7 @@ export async function requestJoke(gateway: GatewayAddress, model: string): Promi
   });
   const options = { body, withinMs };
   const { status, text, untrusted } = await requestGateway(gateway, "/v1/chat/completions", options);
-  if (status !== 200) throw new Error(`the gateway answered ${String(status)}: ${text}`);
+  if (status !== 200) throw new Error(`the gateway responded with ${String(status)}: ${text}`);
   const { choices } = JSON.parse(text) as { choices: { message: { content: string } }[] };
   const seconds = (performance.now() - started) / 1000;
   return { text: choices[0]?.message.content ?? "", seconds, untrusted };

@@ -21,7 +21,9 @@ export async function checkCluster(stack: string, settings: Settings): Promise<F
   const kubectl = new Kubectl(clusterOf(settings, namespace));
   const demand = readDemand(settings, namespace);
   if (demand === undefined)
-    return [problem("config", "a value is not allowed", "npm run preview says which, and what it must be.")];
+    return [
+      problem("config", "a value is not allowed", "npm run preview names the value and what is allowed."),
+    ];
   try {
     const { clientVersion } = client.parse(
       JSON.parse(await kubectl.run(["version", "--client", "--output=json"])),

@@ -40,7 +40,7 @@ export async function compareModels({
   const installed = goneVolumes.has(volumes.models) ? new Map<string, string>() : await list(outputs.data);
   if (installed === undefined) {
     if (silent) return [];
-    const difference = { property: "answer", expected: `lists its models at ${ollamaUrl}`, actual: "none" };
+    const difference = { property: "response", expected: `lists its models at ${ollamaUrl}`, actual: "none" };
     const name = outputs.data.containers.ollama;
     const byHand = `check its log with docker logs ${name}, and restart it with docker restart ${name}`;
     return [{ ...difference, urn: stack.urn, resource: "Ollama", repair: { byHand } }];

@@ -75,12 +75,12 @@ export function compareVolume(
   ]
     .filter(([, expected, found]) => expected !== found)
     .map(([property = "", expected = "", found = ""]) =>
-      difference(volume, property, expected, found, { byHand: anew(actual.Name, stackOption) }),
+      difference(volume, property, expected, found, { byHand: recreationSteps(actual.Name, stackOption) }),
     );
 }
 
 /** The containers that mount it must be removed first. */
-function anew(volume: string, stackOption: string): string {
+function recreationSteps(volume: string, stackOption: string): string {
   const containers = `docker rm --force $(docker ps --all --quiet --filter volume=${volume})`;
   return `save what you need from it, then recreate it: ${containers}; docker volume rm ${volume}; npm run up${stackOption}`;
 }

@@ -16,7 +16,7 @@ export class KeyChangeError extends Error {
   override readonly name = "KeyChangeError";
 }
 
-/** The lines after a change, and a description of it. */
+/** The lines after a change, and its description. */
 export interface ChangedLines {
   readonly lines: readonly string[];
   /** One line for each change. */

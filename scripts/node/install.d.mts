@@ -4,5 +4,5 @@ export function installNode(): string;
 export function missingPackages(dir: string): string[];
 /** Whether the node_modules of a folder is what its package-lock.json describes, as after a plain `npm ci`. */
 export function isInstalled(dir: string): boolean;
-/** Installs what the package-lock.json of a folder says, development packages too, without running install scripts. Throws an error for people. */
+/** Installs the packages of a folder's package-lock.json, including development packages, without install scripts. Throws an error for users. */
 export function npmCi(dir: string): void;

@@ -53,10 +53,10 @@ export function missingPackages(dir) {
  * the lock file, without the optional packages of other platforms.
  */
 export function isInstalled(dir) {
-  const wanted = packagesOf(join(dir, "package-lock.json"));
+  const locked = packagesOf(join(dir, "package-lock.json"));
   const installed = packagesOf(join(dir, "node_modules", ".package-lock.json"));
-  if (wanted === undefined || installed === undefined || missingPackages(dir).length > 0) return false;
-  return Object.entries(wanted).every(([path, about]) => {
+  if (locked === undefined || installed === undefined || missingPackages(dir).length > 0) return false;
+  return Object.entries(locked).every(([path, about]) => {
     if (!path.startsWith("node_modules/")) return true;
     const found = installed[path];
     return found === undefined ? about.optional === true : JSON.stringify(found) === JSON.stringify(about);

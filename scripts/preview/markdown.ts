@@ -111,7 +111,7 @@ function line({ what, change, because }: DescribedChange): string {
   return `- ${what}${why}`;
 }
 
-/** The number of containers of each service before and after, to tell whether one serves while another is replaced. */
+/** The number of containers of each service before and after, to determine whether one serves while another is replaced. */
 function staying(steps: readonly Step[]): Readonly<Record<Service, number>> {
   const names = { gateway: new Set<string>(), ollama: new Set<string>(), edge: new Set<string>() };
   for (const { op, urn } of steps) {

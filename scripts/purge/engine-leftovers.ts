@@ -37,8 +37,8 @@ export async function onEngine(stack: string | undefined): Promise<OnEngine | un
     volumeSizes(),
   ]);
   const leftovers: Leftover[] = [];
-  const whole = stack === undefined;
-  if (whole && containers.includes(registry))
+  const includesShared = stack === undefined;
+  if (includesShared && containers.includes(registry))
     leftovers.push({
       kind: "container",
       name: registry,
@@ -49,7 +49,7 @@ export async function onEngine(stack: string | undefined): Promise<OnEngine | un
     if (ours.test(name)) leftovers.push({ kind: "volume", name, size, remove: () => removeVolume(name) });
   for (const line of images) {
     const [name = "", size = ""] = line.split(" ");
-    if (ours.test(name) || (whole && name.startsWith(localImages)))
+    if (ours.test(name) || (includesShared && name.startsWith(localImages)))
       leftovers.push({ kind: "image", name, size, remove: () => remove(["image", "rm", name]) });
   }
   return { leftovers, running: containers.filter((name) => ours.test(name)) };

@@ -19,7 +19,7 @@ const report = z.object({
       name: z.string(),
       startTime: z.number(),
       endTime: z.number(),
-      /** Why the file could not be loaded, or a hook of it failed. */
+      /** Why the file could not be loaded, or one of its hooks failed. */
       message: z.string().default(""),
       assertionResults: z.array(
         z.object({

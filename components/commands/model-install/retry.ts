@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A permanent error; the message says why and what to do. */
+/** A permanent error. The message has the reason and the remedy. */
 export class InstallError extends Error {
   override readonly name = "InstallError";
 }

@@ -36,16 +36,16 @@ export function formatRate(perSecond: number): string {
   return `${rounded(perSecond)} tokens/s`;
 }
 
-/** In whole seconds, so that counters advance evenly. */
+/** Rounds down to seconds, so that counters advance evenly. */
 export function formatAge(ms: number): string {
   return ms < 1000 ? "0 s" : formatDuration(Math.floor(ms / 1000) * 1000);
 }
 
-const whole = new Intl.NumberFormat("en-US");
+const integerFormat = new Intl.NumberFormat("en-US");
 
 /** E.g. "12,345". */
 export function formatCount(value: number): string {
-  return whole.format(value);
+  return integerFormat.format(value);
 }
 
 /** E.g. "1 token" or "2 tokens". */
@@ -72,7 +72,7 @@ export function formatUntil(iso: string, now = Date.now()): string {
 }
 
 function rounded(value: number): string {
-  if (value >= 99.95) return whole.format(Math.round(value));
+  if (value >= 99.95) return integerFormat.format(Math.round(value));
   const text = value.toFixed(value >= 9.95 ? 1 : 2);
   return text.replace(/\.?0+$/, "");
 }

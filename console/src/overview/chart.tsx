@@ -74,12 +74,12 @@ function formatLatest(values: Series["values"], format: ChartProps["format"]): s
 }
 
 function inWords(title: string, series: readonly Series[], format: ChartProps["format"]): string {
-  const told = series.map(({ name, values }) => {
+  const parts = series.map(({ name, values }) => {
     const known = values.filter((value) => value !== null);
     if (known.length === 0) return `${name}: nothing measured`;
     return `${name}: latest ${formatLatest(values, format)}, highest ${format(known.reduce((a, b) => Math.max(a, b), 0))}`;
   });
-  return `${title}. ${told.join("; ")}.`;
+  return `${title}. ${parts.join("; ")}.`;
 }
 
 function optionsOf(names: readonly string[], format: ChartProps["format"], width: number): uPlot.Options {

@@ -6,7 +6,7 @@ export interface Reservation {
   tokens: number;
   /** Tokens used by the request so far, possibly more than reserved. */
   readonly spent: () => number;
-  /** The part of it recorded in the shared state. */
+  /** The number of them that is recorded in the shared state. */
   shared?: number;
 }
 

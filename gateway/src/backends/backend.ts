@@ -157,7 +157,7 @@ export class Backend {
   /**
    * Records a failed request.
    *
-   * @param source the sender, for the circuit breaker; undefined if the failure says nothing about the backend
+   * @param source the sender, for the circuit breaker; undefined if the failure does not concern the backend
    */
   failed(error: ApiError, model: string, source: string | undefined): void {
     if (error.code === "model_not_found" && this.#digests.delete(model)) this.onModelsChange();
@@ -167,7 +167,7 @@ export class Backend {
       // Probe it now, so that the next request knows whether it is down.
       void this.state.join();
     }
-    // An aborted request says nothing about the backend.
+    // An aborted request does not reflect the backend's health.
     else if (!CLIENT_ABORTS.has(error.code)) this.breaker.succeed();
   }
 

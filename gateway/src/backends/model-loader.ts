@@ -95,7 +95,7 @@ export class ModelLoader {
       this.#failures.delete(backendKey);
     } catch (thrown) {
       error = toApiError(thrown);
-      // A failure caused by the client's context says nothing about the backend.
+      // A failure caused by the client's context does not reflect the backend's health.
       const source = requirement.context === undefined ? `load of ${requirement.model}` : undefined;
       backend.failed(error, requirement.model, source);
       this.#noteFailure(backendKey);

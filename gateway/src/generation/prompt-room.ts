@@ -13,7 +13,7 @@ export function isLong({ bodyCost }: FastifyRequest): boolean {
 
 /**
  * Rejects a prompt that exceeds the model's context even by the lowest estimate of its tokens. Ollama would have to
- * tokenize all of it first, at 3 s per megabyte, and blocks all other requests to the model meanwhile.
+ * tokenize it completely first, at 3 s per megabyte, and blocks all other requests to the model meanwhile.
  *
  * @throws ApiError `context_length_exceeded`
  */

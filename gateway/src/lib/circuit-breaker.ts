@@ -62,7 +62,7 @@ export class Breaker {
     if (this.#failedAt.size > this.#threshold && oldest !== undefined) this.#failedAt.delete(oldest);
   }
 
-  /** Records an aborted request, which says nothing about the backend; the next one may try it. */
+  /** Records an aborted request, which does not reflect the backend's health; the next one may try it. */
   cancel(): void {
     this.#isTrialRunning = false;
   }

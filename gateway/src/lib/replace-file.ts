@@ -1,6 +1,6 @@
 import { open, rename } from "node:fs/promises";
 
-/** Replaces a file atomically, so that neither readers nor a killed gateway leave half of it. */
+/** Replaces a file atomically, so that neither readers nor a killed gateway leave a partial file. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const file = await open(`${path}.new`, "w", 0o600);
   try {

@@ -5,7 +5,7 @@ import type { Dispatcher } from "undici";
 export type Stage =
   /** No connection yet. */
   | "connecting"
-  /** Part of the request is still in this process, so the server cannot have received all of it. */
+  /** Part of the request is still in this process, so the server cannot have received it completely. */
   | "sending"
   /** The kernel has taken the last byte, so the server may have received and acted on the request. */
   | "waiting"
@@ -26,7 +26,7 @@ export class Delivery {
     this.#stage = "sending";
   }
 
-  /** The request was written to the socket, whose buffer may still hold part of it. */
+  /** The request was written to the socket, whose buffer may still have a part. */
   written(): void {
     const socket = this.connection?.socket;
     if (socket === undefined || socket.writableLength === 0) {

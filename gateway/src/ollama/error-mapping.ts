@@ -16,7 +16,7 @@ interface RequestTraits {
  *
  * Only a request that the server cannot have received completely is retried on another server, as nginx and Envoy do
  * for requests that are not idempotent: a request that crashed one server would crash the next. This includes a request
- * written to an idle connection while the server closes it, which cannot be told apart from a received one. It is rare:
+ * written to an idle connection while the server closes it, which is indistinguishable from a received one. It is rare:
  * Ollama never closes idle connections while it runs, and undici checks for a close before it reuses one.
  */
 export function fromConnectionError(

@@ -131,7 +131,7 @@ export interface OllamaModel {
 export interface OllamaRunning {
   readonly name: string;
   readonly digest?: string;
-  /** Memory in bytes, and the part of it on GPUs. */
+  /** Memory in bytes, and the part on GPUs. */
   readonly size?: number;
   readonly size_vram?: number;
   /** Context length in tokens. */

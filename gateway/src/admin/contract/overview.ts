@@ -29,7 +29,7 @@ export const loadedModel = () =>
     name: text,
     backend: text.nullable().describe("null for a key without the admin flag."),
     size_bytes: count.nullable().describe("Memory in use, including GPU memory."),
-    vram_bytes: count.nullable().describe("The part of it in GPU memory."),
+    vram_bytes: count.nullable().describe("The part in GPU memory."),
     gpu_share: z.number().min(0).max(1).nullable(),
     context_tokens: count.nullable(),
     expires_at: moment.nullable().describe("When it will be unloaded if unused; null if unknown or never."),

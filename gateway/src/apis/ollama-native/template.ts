@@ -3,7 +3,7 @@ import { ApiError } from "../../errors.ts";
 const MAX_LENGTH = 65_536;
 const MAX_RANGE_DEPTH = 3;
 
-// Maximum output of a template, in characters. Ollama's server holds several copies of it.
+// Maximum output of a template, in characters. Ollama's server holds several copies.
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
 // System and user message, and those from the model's file.

@@ -42,7 +42,7 @@ export function ollamaChangesRoutes(root: FastifyInstance, gateway: AppContext):
       blobs.addContentTypeParser("*", (_request, payload, parsed) => {
         parsed(null, payload);
       });
-      blobs.head(BLOB, forAdmins("Says whether a blob is there"), forward);
+      blobs.head(BLOB, forAdmins("Returns whether a blob exists"), forward);
       blobs.post(BLOB, upload, forward);
       registered();
     });

@@ -20,7 +20,7 @@ const acceptance = describe({
 
 const readiness = describe({
   summary:
-    "Whether Ollama answers and has the required models; which it lacks is for admins where there are keys.",
+    "Whether Ollama responds and has the required models. With keys, only admins see which models are missing.",
   response: responses.ready,
   negativeResponse: [503, responses.notReady],
   isPublic: true,
@@ -39,7 +39,7 @@ export function healthRoutes(
   // error from a gateway.
   app.get("/accepting", acceptance, ({ headers }, reply) => {
     const { drainController } = gateway;
-    // A request that the edge forwards comes from a client, and says nothing about the edge's own state.
+    // A request that the edge forwards comes from a client, and does not reflect the edge's own state.
     const isProbe = headers["x-forwarded-for"] === undefined;
     if (isProbe ? drainController.acceptsProbe() : drainController.canServe) return { status: "accepting" };
     void reply.code(503);
