@@ -20,8 +20,8 @@ import { runProcess } from "../../host/run-process.ts";
 export interface OciRegistry {
   /** "127.0.0.1:port", the prefix of references. */
   readonly host: string;
-  /** How often a manifest was requested with a token, and without. */
-  readonly asked: { withToken: number; withoutToken: number };
+  /** Number of requests for manifests with and without a token. */
+  readonly manifestRequests: { withToken: number; withoutToken: number };
   close(): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export async function startOciRegistry(): Promise<OciRegistry> {
   const folder = mkdtempSync(join(tmpdir(), "ollama-stack-oci-"));
   const token = randomBytes(16).toString("hex");
   const manifests = new Map<string, { readonly type: string; readonly body: Buffer }>();
-  const asked = { withToken: 0, withoutToken: 0 };
+  const manifestRequests = { withToken: 0, withoutToken: 0 };
   const blob = (digest: string) => join(folder, digest.replace(":", "-"));
 
   const server = createServer((request, response) => {
@@ -51,7 +51,7 @@ export async function startOciRegistry(): Promise<OciRegistry> {
     const [, name = "", kind = "", rest = ""] =
       /^\/v2\/(.+)\/(manifests|blobs)\/(.*)$/.exec(url.pathname) ?? [];
     if (kind === "manifests" && request.method !== "PUT")
-      asked[authorized ? "withToken" : "withoutToken"] += 1;
+      manifestRequests[authorized ? "withToken" : "withoutToken"] += 1;
     if (!authorized) {
       const scope = name === "" ? "" : `,scope="repository:${name}:pull,push"`;
       const challenge = `Bearer realm="http://${host}/token",service="${host}"${scope}`;
@@ -132,7 +132,7 @@ export async function startOciRegistry(): Promise<OciRegistry> {
 
   return {
     host,
-    asked,
+    manifestRequests,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

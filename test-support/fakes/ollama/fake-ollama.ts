@@ -6,7 +6,7 @@ import type { OllamaChatRequest } from "../../../gateway/src/ollama/types.ts";
 import { JSON_TYPE, play } from "./play.ts";
 import { bodyOf, isMissing, onlyLoads, type Received } from "./received.ts";
 import type { Step } from "./steps.ts";
-import { usual } from "./usual-responses.ts";
+import { defaultResponse } from "./default-responses.ts";
 
 /** An Ollama server that follows the script of a test. */
 export class FakeOllama {
@@ -151,7 +151,8 @@ export class FakeOllama {
     const isLoad = onlyLoads(path, body as unknown as Record<string, unknown>);
     (isLoad ? this.loads : this.received).push(received);
     for (const resolve of this.#waiting.splice(0)) resolve();
-    if (!isLoad) await play(this.#script?.(body) ?? usual(request.method, path, body), response, received);
+    if (!isLoad)
+      await play(this.#script?.(body) ?? defaultResponse(request.method, path, body), response, received);
     else if (await play(this.#loadScript, response, received)) this.#finishLoad(body, response);
   }
 

@@ -85,10 +85,10 @@ describe("the image downloads of a preview", () => {
 
   it("omit an image that the engine has, without a request to its registry", async () => {
     docker.mock({ "image inspect": "sha256:1\n" });
-    Object.assign(registry.asked, { withToken: 0, withoutToken: 0 });
+    Object.assign(registry.manifestRequests, { withToken: 0, withoutToken: 0 });
     expect(await downloads([image({ name })])).toEqual([]);
     expect(docker.calls).toEqual([`image inspect --format {{.Id}} ${name}`]);
-    expect(registry.asked).toEqual({ withToken: 0, withoutToken: 0 });
+    expect(registry.manifestRequests).toEqual({ withToken: 0, withoutToken: 0 });
   });
 
   it("omit an image that stays, is removed or is built here, without any request", async () => {

@@ -49,7 +49,7 @@ describe("npm run pin", () => {
     modelRegistry.close();
   });
   beforeEach(() => {
-    Object.assign(registry.asked, { withToken: 0, withoutToken: 0 });
+    Object.assign(registry.manifestRequests, { withToken: 0, withoutToken: 0 });
   });
 
   /** Moves a tag to new content and returns its digest. */
@@ -87,7 +87,7 @@ encryptionsalt: v1:a long line that no editor would break ${"x".repeat(100)}
       `ollamaImage ${registry.host}/ollama/ollama:0.17.4  ${ollama}  pinned`,
       `gatewayBaseImage ${registry.host}/node:24  ${node}  pinned`,
     ]);
-    expect(registry.asked).toEqual({ withToken: 2, withoutToken: 2 });
+    expect(registry.manifestRequests).toEqual({ withToken: 2, withoutToken: 2 });
   });
 
   it("updates the digest of a moved tag, and prints the old one", async () => {

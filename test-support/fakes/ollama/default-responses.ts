@@ -4,7 +4,7 @@ import { last, type Step, token } from "./steps.ts";
 const durations = { total_duration: 9_000_000, load_duration: 1_000_000 };
 
 /** The fake's response without a script. */
-export function usual(method: string | undefined, path: string, body: OllamaChatRequest): Step[] {
+export function defaultResponse(method: string | undefined, path: string, body: OllamaChatRequest): Step[] {
   const { stream = true } = body as Partial<OllamaChatRequest>;
   switch (path) {
     case "/api/embed": {
