@@ -5,7 +5,7 @@ import { formatTable } from "../../host/format-table.ts";
 import { retryAfterRemovingOrphans } from "../update/orphans.ts";
 import { makeWay, planRepair } from "../drift/repair.ts";
 import { reachableAddress } from "../connect/gateway-request.ts";
-import { requestJoke } from "../connect/sample-prompt.ts";
+import { requestSampleResponse } from "../connect/sample-prompt.ts";
 import { retryOnPortConflict } from "../update/port-conflicts.ts";
 import { removeObsoleteEdge } from "../update/obsolete-edge.ts";
 import { assertSameEngine } from "../update/engine-mismatch.ts";
@@ -75,21 +75,21 @@ await command("up", async ({ options, passed }) => {
   const model = outputs.installedModels[0]?.model ?? "";
   const apiKey = process.env["OLLAMA_STACK_API_KEY"];
   const lacksKey = outputs.keysRequired && apiKey === undefined;
-  const joke = lacksKey
+  const sample = lacksKey
     ? undefined
     : withStackUrls(outputs, ({ gatewayUrl }) => {
         const isDirect = gatewayUrl === outputs.gatewayUrl;
         const address = isDirect ? reachableAddress(String(settings("gatewayBindAddress"))) : undefined;
-        return requestJoke({ gatewayUrl, address, apiKey }, model);
+        return requestSampleResponse({ gatewayUrl, address, apiKey }, model);
       });
   // The model generates while the table is prepared; a failure is reported after the table.
-  joke?.catch(() => undefined);
+  sample?.catch(() => undefined);
   console.log(`\n${await table(outputs)}\n`);
-  const reply = await joke;
+  const reply = await sample;
   console.log(
     reply === undefined
       ? "The gateway requires a key: set OLLAMA_STACK_API_KEY to see a sample prompt here.\n"
-      : `Asked ${model} for a joke; ${reply.seconds.toFixed(1)} s later:\n\n${quote(reply.text)}\n`,
+      : `Sample response from ${model} after ${reply.seconds.toFixed(1)} s:\n\n${quote(reply.text)}\n`,
   );
   if (reply?.untrusted !== undefined)
     console.log(

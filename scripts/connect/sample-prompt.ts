@@ -10,7 +10,7 @@ interface SampleResponse {
 const withinMs = 180_000;
 
 /** Sends a sample prompt to the deployed gateway, without a proxy and to its published address. */
-export async function requestJoke(gateway: GatewayAddress, model: string): Promise<SampleResponse> {
+export async function requestSampleResponse(gateway: GatewayAddress, model: string): Promise<SampleResponse> {
   const started = performance.now();
   const body = JSON.stringify({
     model,

@@ -142,7 +142,7 @@ describe("a stack with production set", () => {
     ]);
     const { code, output } = await runScript("up");
     expect(code, output).toBe(0);
-    expect(output).toMatch(/for a joke; [\d.]+ s later/);
+    expect(output).toMatch(/Sample response from \S+ after [\d.]+ s:/);
     const outputs = await project.outputs();
     await withStackUrls(outputs, async ({ gatewayUrl, ollamaUrl }) => {
       expect(gatewayUrl).toBe("https://localhost:18500");

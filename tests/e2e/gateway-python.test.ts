@@ -20,13 +20,13 @@ test("the Python clients of OpenAI and Ollama work through the gateway", async (
     name: "SetUnit",
     unit: "celsius",
     reasons: ["tool_calls", "stop"],
-    answer: text,
-    "called again": 0,
+    content: text,
+    calls: 0,
   };
   const helpers = { parsed: { polite: true }, tool };
   expect(JSON.parse(await runPython(["clients.py", url]))).toEqual({
     openai: {
-      whole: text,
+      buffered: text,
       streamed: ["", "Hello", " there", ".", null],
       usage: 14,
       response: text,
@@ -34,10 +34,10 @@ test("the Python clients of OpenAI and Ollama work through the gateway", async (
       embedding: [0.5, -0.25],
       models: ["m:latest"],
       error: "model_not_found",
-      helpers: { whole: helpers, streamed: helpers },
+      helpers: { buffered: helpers, streamed: helpers },
     },
     ollama: {
-      whole: text,
+      buffered: text,
       streamed: ["Hello", " there", ".", ""],
       generated: text,
       embedding: [0.5, -0.25],

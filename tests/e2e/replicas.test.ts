@@ -174,11 +174,11 @@ describe("two gateways and two Ollama servers behind an edge", () => {
       const before = await currentIds();
       await change();
       let output = "";
-      const { whole, failures } = await underLoad(20, stream, async () => {
+      const { completed, failures } = await underLoad(20, stream, async () => {
         output = await project.pulumi("up", "--yes", "--skip-preview");
       });
       expect(failures, output).toEqual([]);
-      expect(whole).toBeGreaterThan(20);
+      expect(completed).toBeGreaterThan(20);
       expect(replacedSince(before, await currentIds())).toEqual(replaced.map(nameOf));
       expect(output).not.toMatch(/will be aborted|could take over|failed/);
     },
@@ -190,7 +190,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     let failed = "";
     let output = "";
     let afterFailure = before;
-    const { whole, failures } = await underLoad(4, stream, async () => {
+    const { completed, failures } = await underLoad(4, stream, async () => {
       const { code, output: reason } = await project.tryPulumi("up", "--yes", "--skip-preview");
       failed = reason;
       expect(code, failed).not.toBe(0);
@@ -204,7 +204,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     // The new configuration replaces the other gateway, too, once the first one serves again.
     expect(replacedSince(afterFailure, await currentIds())).toEqual([nameOf("gateway"), nameOf("gateway-2")]);
     expect(failures, `${failed}\n${output}`).toEqual([]);
-    expect(whole).toBeGreaterThan(4);
+    expect(completed).toBeGreaterThan(4);
     expect(output).not.toMatch(/will be aborted|could take over/);
     await project.pulumi("preview", "--expect-no-changes");
   });

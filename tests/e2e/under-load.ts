@@ -3,7 +3,7 @@ import type { Response } from "undici";
 
 interface Load {
   /** Number of complete responses. */
-  whole: number;
+  completed: number;
   readonly failures: string[];
 }
 
@@ -17,12 +17,12 @@ export async function underLoad(
   send: (n: number) => Promise<Response>,
   work: () => Promise<void>,
 ): Promise<Load> {
-  const load: Load = { whole: 0, failures: [] };
+  const load: Load = { completed: 0, failures: [] };
   let isRunning = true;
   const client = async (n: number): Promise<void> => {
     while (isRunning) {
       const failure = await failureOf(() => send(n));
-      if (failure === undefined) load.whole += 1;
+      if (failure === undefined) load.completed += 1;
       else {
         load.failures.push(failure);
         // Immediate rejections would otherwise fill the memory with messages.

@@ -60,7 +60,7 @@ describe("a stack that an earlier version deployed", () => {
     const formerIds = ids(before);
     const { code, output } = await script("up");
     expect(code, output).toBe(0);
-    expect(output).toMatch(/for a joke; [\d.]+ s later/);
+    expect(output).toMatch(/Sample response from \S+ after [\d.]+ s:/);
     // No progress of a pull, so none took place.
     expect(output).not.toMatch(/: \d+ % of \d/);
     const after = await project.outputs();

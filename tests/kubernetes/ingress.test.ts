@@ -103,12 +103,12 @@ describe.each([
   it("fails no request while the gateway's pod is replaced under streaming clients", async () => {
     const before = running().uids("gateway");
     const stream = (n: number) => chat({ stream: true, max_tokens: 6, seed: n });
-    const { whole, failures } = await underLoad(8, stream, async () => {
+    const { completed, failures } = await underLoad(8, stream, async () => {
       running().kubectl("rollout", "restart", "deployment/gateway");
       await running().untilReplaced("gateway", before, { timeout: 120_000 });
     });
     expect(failures).toEqual([]);
-    expect(whole).toBeGreaterThan(8);
+    expect(completed).toBeGreaterThan(8);
     expect(await failureOf(() => chat({ stream: true, max_tokens: 4 }))).toBeUndefined();
   });
 });

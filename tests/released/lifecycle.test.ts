@@ -33,7 +33,7 @@ describe("the first npm run up of an ordinary user", () => {
 
   it("chooses the released tools, deploys and shows a response of the model", () => {
     expect(output).toContain("tools: released (Pulumi's downloads can be reached)");
-    expect(output).toMatch(/Asked llama3\.2:1b for a joke; [\d.]+ s later:\n\n +\S/);
+    expect(output).toMatch(/Sample response from llama3\.2:1b after [\d.]+ s:\n\n +\S/);
     expect(output).toContain("Take down:  npm run destroy");
   });
 
@@ -105,7 +105,7 @@ describe("the running stack", () => {
     configure(world, { models: [{ name: "llama3.2:1b" }, { name: "smollm2:135m" }] });
     world.forget();
     const output = await world.npm("up", [], { env: { OLLAMA_STACK_API_KEY: key } });
-    expect(output).toMatch(/Asked llama3\.2:1b for a joke/);
+    expect(output).toMatch(/Sample response from llama3\.2:1b/);
     expect(output).toMatch(/^model smollm2:135m +digest [0-9a-f]{12}/m);
     expect(await world.npm("keys", ["list"])).toContain("alice");
     const smoke = await world.npm("smoke", [], { env: { OLLAMA_STACK_API_KEY: key } });

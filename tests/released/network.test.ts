@@ -34,12 +34,12 @@ describe("behind a TLS-inspecting proxy as the only way to the internet", () => 
     });
     world.forget();
     const output = await world.npm("up", [], { env });
-    expect(output).toMatch(/Asked llama3\.2:1b for a joke/);
+    expect(output).toMatch(/Sample response from llama3\.2:1b/);
     expect(world.proxied().filter((target) => !allowedTargets.has(target))).toEqual([]);
     expect(world.proxied()).toEqual(
       expect.arrayContaining([`${hosts.github}:443`, `${hosts.hub}:443`, `${hosts.models}:443`]),
     );
-    // The gateway also trusts the company's authority, so it exports the traces of the joke.
+    // The gateway also trusts the company's authority, so it exports the traces of the sample prompt.
     await expect.poll(() => statusesOf(companyHosts.telemetry, "/v1/traces")).toContain(200);
 
     const again = await world.npm("up", [], { env: { HTTPS_PROXY: world.proxy } });
@@ -72,7 +72,7 @@ describe("through a mirror of Docker Hub, with Debian's old client", () => {
     });
     const output = await world.npm("up", [], { pathFirst: ["/run/node/bin", "/usr/bin"] });
     expect(output).toContain("tools: released");
-    expect(output).toMatch(/Asked llama3\.2:1b for a joke/);
+    expect(output).toMatch(/Sample response from llama3\.2:1b/);
     expect(world.requests(new URL(world.mirror).hostname).length).toBeGreaterThan(0);
   });
 });

@@ -1,6 +1,6 @@
 import OpenAI from "openai";
 import { beforeAll, expect, it } from "vitest";
-import { requestJoke } from "../../scripts/connect/sample-prompt.ts";
+import { requestSampleResponse } from "../../scripts/connect/sample-prompt.ts";
 
 // The key for stacks that require one.
 const apiKey = process.env["OLLAMA_STACK_API_KEY"];
@@ -45,7 +45,7 @@ export function testGateway(deployed: () => TestedGateway): void {
   };
 
   it("tells a joke through the gateway", async () => {
-    const { text, seconds } = await requestJoke({ gatewayUrl: gateway.url, apiKey }, model);
+    const { text, seconds } = await requestSampleResponse({ gatewayUrl: gateway.url, apiKey }, model);
     // The time depends on the machine, so it is reported, not asserted.
     console.log(`A joke took ${seconds.toFixed(1)} s`);
     expect(text).toMatch(/\w{2,}/);

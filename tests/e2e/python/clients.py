@@ -46,7 +46,7 @@ print(
     json.dumps(
         {
             "openai": {
-                "whole": completion.choices[0].message.content,
+                "buffered": completion.choices[0].message.content,
                 "streamed": [c.choices[0].delta.content for c in streamed if c.choices],
                 "usage": streamed[-1].usage.total_tokens,
                 "response": response.output_text,
@@ -57,7 +57,7 @@ print(
                 "helpers": helpers(by_openai, model_name, tool_choice),
             },
             "ollama": {
-                "whole": by_ollama.chat(model=model_name, messages=hello).message.content,
+                "buffered": by_ollama.chat(model=model_name, messages=hello).message.content,
                 "streamed": [p.message.content for p in by_ollama.chat(model=model_name, messages=hello, stream=True)],
                 "generated": by_ollama.generate(model=model_name, prompt="Hi").response,
                 "embedding": list(by_ollama.embed(model=model_name, input="Hi").embeddings[0]),

@@ -26,7 +26,7 @@ def helpers(client, model, choice):
         with client.chat.completions.stream(model=model, **options) as stream:
             return stream.get_final_completion()
 
-    senders = {"whole": buffered, "streamed": streamed}
+    senders = {"buffered": buffered, "streamed": streamed}
     return {name: {"parsed": parse(send), "tool": call_tool(send, choice)} for name, send in senders.items()}
 
 
@@ -48,8 +48,8 @@ def call_tool(send, choice):
         "name": call.function.name,
         "unit": unit,
         "reasons": [calling.finish_reason, final.finish_reason],
-        "answer": final.message.content,
-        "called again": len(final.message.tool_calls or []),
+        "content": final.message.content or "",
+        "calls": len(final.message.tool_calls or []),
     }
 
 

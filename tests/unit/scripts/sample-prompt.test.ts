@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { reachableAddress } from "../../../scripts/connect/gateway-request.ts";
-import { requestJoke } from "../../../scripts/connect/sample-prompt.ts";
+import { requestSampleResponse } from "../../../scripts/connect/sample-prompt.ts";
 
 // An edge with a name that does not resolve and a self-signed certificate.
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-prompt-"));
@@ -42,14 +42,17 @@ const port = () => String((edge.address() as AddressInfo).port);
 it("sends the request to the edge's address if its name does not resolve, and accepts an unknown authority", async () => {
   names = [];
   const gatewayUrl = `https://${name}:${port()}`;
-  const { text, untrusted } = await requestJoke({ gatewayUrl, address: reachableAddress("0.0.0.0") }, "m");
+  const { text, untrusted } = await requestSampleResponse(
+    { gatewayUrl, address: reachableAddress("0.0.0.0") },
+    "m",
+  );
   expect(text).toBe("A joke.");
   expect(names).toEqual([name, `${name}:${port()}`]);
   expect(untrusted).toBe("DEPTH_ZERO_SELF_SIGNED_CERT");
 });
 
 it("rejects a name that does not resolve, with host, port and reason", async () => {
-  await expect(requestJoke({ gatewayUrl: "https://llm.nowhere.invalid" }, "m")).rejects.toThrow(
+  await expect(requestSampleResponse({ gatewayUrl: "https://llm.nowhere.invalid" }, "m")).rejects.toThrow(
     /^cannot reach llm\.nowhere\.invalid at port 443: its name does not resolve.* \((ENOTFOUND|EAI_AGAIN)\)$/,
   );
 });
@@ -60,7 +63,7 @@ it("rejects an address where nothing listens, with host, port and reason", async
   const free = String((server.address() as AddressInfo).port);
   server.close();
   await once(server, "close");
-  await expect(requestJoke({ gatewayUrl: `http://127.0.0.1:${free}` }, "m")).rejects.toThrow(
+  await expect(requestSampleResponse({ gatewayUrl: `http://127.0.0.1:${free}` }, "m")).rejects.toThrow(
     `cannot reach 127.0.0.1 at port ${free}: nothing listens there (ECONNREFUSED)`,
   );
 });
