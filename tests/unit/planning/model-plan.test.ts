@@ -233,7 +233,7 @@ it("docs/models.md shows the lines of a preview", async () => {
     { name: "own:latest", source: "/own.gguf", digest },
   ]);
   const docs = readFileSync("docs/models.md", "utf8");
-  const [, sample = ""] = /## What preview says\n\n```text\n(.*?)\n```/s.exec(docs) ?? [];
+  const [, sample = ""] = /## Output of the preview\n\n```text\n(.*?)\n```/s.exec(docs) ?? [];
   // The new digest of a tag depends on the manifest above.
   const lines = logged.map((line) => line.replace("warn: ", "").replace(/ to [0-9a-f]{12}\./, " to ...."));
   expect(lines).toEqual(sample.replace(/ to [0-9a-f]{12}\./, " to ....").split("\n"));
