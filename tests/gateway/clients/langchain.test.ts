@@ -1,7 +1,7 @@
 import { HumanMessage, ToolMessage } from "@langchain/core/messages";
 import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai";
 import { expect, test } from "vitest";
-import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 const schema = {
@@ -71,13 +71,4 @@ test("embeds texts", async () => {
   fake.respondWith({ line: { embeddings: [[1], [2]] } });
   const embeddings = new OpenAIEmbeddings({ ...connection, model: "m" });
   expect(await embeddings.embedDocuments(["a", "b"])).toEqual([[1], [2]]);
-});
-
-test("reports a failure in mid-stream as an error", async () => {
-  const { fake, model } = await start();
-  fake.respondWith(token("Hel"), { waitMs: 20 }, { line: { error: "runner died" } });
-  const reading = (async () => {
-    for await (const chunk of await model.stream("Hi")) expect(chunk.text).toBeTypeOf("string");
-  })();
-  await expect(reading).rejects.toThrow("runner died");
 });

@@ -180,5 +180,5 @@ test("recovers from a client that disconnects within an encoded body", async () 
   socket.destroy();
   expect(await gateway.requestLine(route)).toMatchObject({ error: "client_left" });
   expect((await post(gateway.url, "gzip", gzipSync(JSON.stringify(hello)))).status).toBe(200);
-  expect(await eventually(() => fake.received[0])).toBeDefined();
+  await eventually(() => fake.received[0]);
 });

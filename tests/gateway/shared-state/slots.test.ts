@@ -164,10 +164,18 @@ test("releases the slots of a killed gateway", async () => {
 
 test("a gateway that shuts down releases its slots and leaves the group", async () => {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
-  const environment = { SHARED_STATE_LEASE_MS: "2000" };
+  const environment = { SHARED_STATE_LEASE_MS: "10000", SHUTDOWN_TIMEOUT_MS: "100" };
   const [one, other] = (await startShared(2, redis, [server], { environment })) as [TestGateway, TestGateway];
   await knowEachOther([one, other]);
+  server.respondTo(() => (server.received.length === 1 ? [token("x"), "hang"] : undefined));
+  const cut = one.post(chat, streamed).then(readEvents, () => undefined);
+  await server.conversation(0);
+  const taken = (): Promise<unknown> => redis.command("HVALS", `ollama-stack:slots:127.0.0.1:${server.port}`);
+  await expect.poll(taken).toEqual(["1"]);
   await one.close();
+  // Before its lease expires.
+  expect(await taken()).toEqual([]);
+  await cut;
   await metric(other.url, "gateway_shared_state_gateways 1");
   expect(await run(other)).toBe("[DONE]");
 });
