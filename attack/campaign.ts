@@ -1,5 +1,5 @@
 import { printLine } from "../host/progress.ts";
-import { comesTrue } from "./connections.ts";
+import { waitFor } from "./connections.ts";
 import { InnocentClient } from "./innocent-client.ts";
 import { Random } from "./random.ts";
 import type { CampaignResult, Outcome } from "./report.ts";
@@ -20,10 +20,10 @@ interface Plan {
   readonly signal: AbortSignal;
 }
 
-export type Measured = Omit<CampaignResult, "machine">;
+export type Measurements = Omit<CampaignResult, "machine">;
 
-/** Runs rounds of scenarios until the time is over, each at least once, while innocent clients use the stacks. */
-export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured> {
+/** Runs rounds of scenarios until the time is up, each at least once, while innocent clients use the stacks. */
+export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measurements> {
   const { edge, direct } = stacks;
   const { scenarios, faults, minutes, seed, signal } = plan;
   const clients = [new InnocentClient(edge), new InnocentClient(direct)];
@@ -33,19 +33,19 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
   for (const target of [direct, edge]) await warmUp(target);
   const watch = await Watch.start([...direct.containers, ...edge.containers]);
   const began = performance.now();
-  const passed = () => (performance.now() - began) / 60_000;
+  const elapsedMinutes = () => (performance.now() - began) / 60_000;
   const interruption = new Promise<void>((resolve) => {
     signal.addEventListener("abort", () => {
       resolve();
     });
   });
-  const isOver = () => signal.aborted || passed() >= minutes;
+  const isOver = () => signal.aborted || elapsedMinutes() >= minutes;
 
   const run = async (scenario: Scenario, round: number): Promise<void> => {
     const outcome = outcomes.get(scenario) ?? emptyOutcome(scenario);
     const random = new Random(seed + round * 1009 + hashOf(scenario.name));
     let last: string | undefined;
-    const found = (problem: string): void => {
+    const reportProblem = (problem: string): void => {
       last = problem;
       outcome.problems.set(problem, (outcome.problems.get(problem) ?? 0) + 1);
     };
@@ -54,12 +54,12 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
       random,
       round,
       signal,
-      tried: (count = 1) => (outcome.tries += count),
-      found,
+      countTries: (count = 1) => (outcome.tries += count),
+      reportProblem,
     };
     const start = performance.now();
     const report = (error: unknown) => {
-      found(describeError(error));
+      reportProblem(describeError(error));
     };
     await Promise.race([scenario.run(attack), interruption]).catch(report);
     const problems = async () => [
@@ -68,16 +68,16 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
     ];
     const harm = await problems();
     if (harm.length > 0 && !signal.aborted) {
-      // What it broke is its own doing, and not that of the next one.
-      for (const target of [direct, edge]) await recovered(target).catch(report);
+      // Attribute the damage to this scenario, not to the next one.
+      for (const target of [direct, edge]) await waitForRecovery(target).catch(report);
       harm.push(...(await problems()));
     }
-    for (const problem of harm) found(problem);
+    for (const problem of harm) reportProblem(problem);
     outcome.rounds += 1;
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     const result = last === undefined ? "held" : `FAILED: ${last}`;
     printLine(
-      `${passed().toFixed(1)} min  §${scenario.section} ${scenario.name}: ${seconds} s, ${result.slice(0, 300)}`,
+      `${elapsedMinutes().toFixed(1)} min  §${scenario.section} ${scenario.name}: ${seconds} s, ${result.slice(0, 300)}`,
     );
   };
 
@@ -94,11 +94,11 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
     for (const client of clients) await client.pause();
     for (const fault of faults) {
       if (signal.aborted) break;
-      await watch.excusing(fault.breaks(stacks), () => run(fault, 0));
+      await watch.ignoring(fault.breaks(stacks), () => run(fault, 0));
     }
     return {
       seed,
-      minutes: passed(),
+      minutes: elapsedMinutes(),
       rounds: round,
       outcomes: [...outcomes.values()],
       containers: await watch.summary(),
@@ -111,30 +111,32 @@ export async function runCampaign(stacks: Stacks, plan: Plan): Promise<Measured>
   }
 }
 
-/** Waits until each server of a stack has its model loaded: a load later on would look like one that was provoked. */
+/** Loads the model on each server of a stack, because a later load would look like the effect of an attack. */
 async function warmUp(target: Target): Promise<void> {
   const isWarm = async () => {
     await Promise.all(range(4).map(() => target.chat({ max_tokens: 1 }, { key: "bystander" })));
-    const runners = await Promise.all(target.place.containers.ollamas.map(runnersOf));
+    const runners = await Promise.all(target.deployment.containers.ollamas.map(runnersOf));
     return runners.every(({ length }) => length > 0);
   };
-  if (!(await comesTrue(isWarm, WARM_UP_MS)))
-    throw new Error(`the stack ${target.place.name} did not load its model within ${WARM_UP_MS / 1000} s`);
+  if (!(await waitFor(isWarm, WARM_UP_MS)))
+    throw new Error(
+      `the stack ${target.deployment.name} did not load its model within ${WARM_UP_MS / 1000} s`,
+    );
 }
 
-/** Waits until a stack answers an ordinary client again. */
-async function recovered(target: Target): Promise<void> {
-  const isWell = async () =>
+/** Waits until a stack serves an ordinary client again. */
+async function waitForRecovery(target: Target): Promise<void> {
+  const isHealthy = async () =>
     (await target.chat({ max_tokens: 1 }, { key: "bystander", withinMs: 20_000 })).status === 200;
-  if (!(await comesTrue(isWell, RECOVERY_MS)))
-    throw new Error(`the stack ${target.place.name} did not recover within ${RECOVERY_MS / 1000} s`);
+  if (!(await waitFor(isHealthy, RECOVERY_MS)))
+    throw new Error(`the stack ${target.deployment.name} did not recover within ${RECOVERY_MS / 1000} s`);
 }
 
 function emptyOutcome({ section, name, expected }: Scenario): Outcome {
   return { section, name, expected, rounds: 0, tries: 0, problems: new Map() };
 }
 
-/** Scenarios of one round do not all make the same choices. */
+/** Part of the seed, so that the scenarios of a round make different choices. */
 function hashOf(text: string): number {
   let hash = 0;
   for (const char of text) hash = (Math.imul(hash, 31) + char.charCodeAt(0)) >>> 0;

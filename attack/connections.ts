@@ -3,17 +3,17 @@ import { connect as connectTls } from "node:tls";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Target } from "./target.ts";
 
-/** A connection whose bytes the scenario writes itself. Nothing that happens to it throws. */
+/** A raw connection. Its methods never throw. */
 export class Connection {
   readonly #socket: Socket;
-  /** The first bytes that came, up to 4 KiB. */
+  /** The first bytes received, about 4 KiB. */
   received = "";
-  /** It was established, whatever happened afterwards. */
+  /** Whether it was ever established. */
   wasOpen = false;
   isClosed = false;
 
   constructor(target: Target) {
-    const { host, port, ca } = target.place;
+    const { host, port, ca } = target.deployment;
     this.#socket =
       ca === undefined
         ? connectTcp({ host, port })
@@ -44,23 +44,23 @@ export class Connection {
   }
 }
 
-/** Opens connections, not all in one moment, does something with them, and closes all whatever happens. */
+/** Opens connections in batches, runs `work` with them, and always closes them. */
 export async function withConnections<T>(
   target: Target,
   count: number,
   work: (connections: readonly Connection[]) => Promise<T>,
   {
-    opened = () => undefined,
-    atOnce = 200,
-  }: { opened?: (connection: Connection) => void; atOnce?: number } = {},
+    onOpen = () => undefined,
+    batchSize = 200,
+  }: { onOpen?: (connection: Connection) => void; batchSize?: number } = {},
 ): Promise<T> {
   const connections: Connection[] = [];
   try {
     while (connections.length < count) {
-      for (let more = Math.min(atOnce, count - connections.length); more > 0; more -= 1) {
+      for (let more = Math.min(batchSize, count - connections.length); more > 0; more -= 1) {
         const connection = new Connection(target);
         connections.push(connection);
-        opened(connection);
+        onOpen(connection);
       }
       await sleep(50);
     }
@@ -72,8 +72,8 @@ export async function withConnections<T>(
   }
 }
 
-/** Waits for a condition; returns whether it became true in time. */
-export async function comesTrue(
+/** Polls a condition; returns whether it became true in time. */
+export async function waitFor(
   condition: () => boolean | Promise<boolean>,
   withinMs: number,
 ): Promise<boolean> {
@@ -85,13 +85,13 @@ export async function comesTrue(
   }
 }
 
-/** The head of a POST in HTTP/1.1. */
-export function head(
+/** The request line and headers of an HTTP/1.1 POST. */
+export function requestHead(
   target: Target,
   path: string,
   fields: Readonly<Record<string, string | number>>,
 ): string {
-  const { host, port } = target.place;
+  const { host, port } = target.deployment;
   const lines = Object.entries({ host: `${host}:${port}`, "content-type": "application/json", ...fields });
   return `POST ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
 }

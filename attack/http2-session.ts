@@ -1,12 +1,12 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import type { Target } from "./target.ts";
 
-/** Opens one HTTP/2 connection, does something with it, and closes it whatever happens. Errors are no matter. */
+/** Opens an HTTP/2 connection, runs `work` with it, and always closes it. Ignores connection errors. */
 export async function withHttp2<T>(
   target: Target,
   work: (session: ClientHttp2Session) => Promise<T>,
 ): Promise<T> {
-  const { ca } = target.place;
+  const { ca } = target.deployment;
   const session = connect(target.url, ca === undefined ? {} : { ca });
   session.on("error", () => undefined);
   try {
@@ -16,7 +16,7 @@ export async function withHttp2<T>(
   }
 }
 
-/** A stream with a POST on it, whose body the scenario writes. */
+/** A POST on its own stream; the scenario writes the body. */
 export interface Http2Post {
   readonly stream: ClientHttp2Stream;
   status: number;

@@ -6,12 +6,12 @@ export interface ClientSummary {
   readonly name: string;
   readonly responses: number;
   readonly failures: number;
-  /** ms until the first bytes: the median, and the longest. */
+  /** Milliseconds until the response headers. */
   readonly medianMs: number;
   readonly longestMs: number;
 }
 
-// It behaves like a person: a request, a pause to read the response, the next request.
+// Like a person, who reads a response before the next request.
 const PAUSE_MS = 250;
 const GIVE_UP_MS = 60_000;
 
@@ -23,7 +23,7 @@ export class InnocentClient {
   #failed = 0;
   #responses = 0;
   #running: Promise<void> | undefined;
-  #on = false;
+  #isOn = false;
 
   constructor(target: Target) {
     this.#target = target;
@@ -31,18 +31,18 @@ export class InnocentClient {
 
   start(): void {
     if (this.#running !== undefined) return;
-    this.#on = true;
+    this.#isOn = true;
     this.#running = this.#use();
   }
 
-  /** Returns when its last request has ended. */
+  /** Resolves when its last request has ended. */
   async pause(): Promise<void> {
-    this.#on = false;
+    this.#isOn = false;
     await this.#running;
     this.#running = undefined;
   }
 
-  /** What went wrong since the last call. */
+  /** The failures since the last call. */
   failures(): string[] {
     const failures = this.#failures;
     this.#failures = [];
@@ -52,7 +52,7 @@ export class InnocentClient {
   summary(): ClientSummary {
     const waits = this.#waits.toSorted((one, other) => one - other);
     return {
-      name: `innocent client of the stack ${this.#target.place.project.stack}`,
+      name: `innocent client of the stack ${this.#target.deployment.project.stack}`,
       responses: this.#responses,
       failures: this.#failed,
       medianMs: waits[Math.floor(waits.length / 2)] ?? 0,
@@ -62,17 +62,17 @@ export class InnocentClient {
 
   async #use(): Promise<void> {
     let agent = this.#target.agent();
-    for (let number = 0; this.#on; number += 1) {
-      // Half of the time it makes a new connection, as a client does that was just started.
+    for (let number = 0; this.#isOn; number += 1) {
+      // Every second request uses a new connection, like a client that has just started.
       if (number % 2 === 0) {
         await agent.close();
         agent = this.#target.agent();
       }
-      const failure = await this.#failureOf(number, agent);
+      const failure = await this.#sendRequest(number, agent);
       if (failure === undefined) this.#responses += 1;
       else {
         this.#failed += 1;
-        this.#failures.push(`an innocent client of the ${this.#target.place.name} got: ${failure}`);
+        this.#failures.push(`an innocent client of the ${this.#target.deployment.name} got: ${failure}`);
         await agent.destroy();
         agent = this.#target.agent();
       }
@@ -81,7 +81,8 @@ export class InnocentClient {
     await agent.destroy();
   }
 
-  async #failureOf(number: number, agent: Agent): Promise<string | undefined> {
+  /** Returns the failure, or undefined. */
+  async #sendRequest(number: number, agent: Agent): Promise<string | undefined> {
     const { model, url } = this.#target;
     const stream = number % 3 !== 0;
     const body = {

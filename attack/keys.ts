@@ -1,28 +1,28 @@
 import { newKey } from "../gateway/src/auth/api-keys.ts";
 
-/** How many keys with a small budget there are: each round of a scenario takes a fresh one. */
+/** Number of keys with a small budget; each round of a scenario uses another one. */
 const BUDGETS = 40;
 
-/** Tokens a minute of each of them. */
+/** Tokens per minute of each of these keys. */
 export const BUDGET_TOKENS = 200;
 
 const fields = {
-  /** The innocent client's. */
+  /** Used by the innocent client. */
   innocent: [],
-  /** What most attacks are sent with: an ordinary key. */
+  /** An ordinary key, used by most attacks. */
   attacker: [],
-  /** Another ordinary one, for those who must not notice the attacker. */
+  /** Another ordinary key, for clients that the attacker must not affect. */
   bystander: [],
   admin: ["admin"],
-  /** May send ten requests a minute. */
+  /** Limited to ten requests a minute. */
   few: ["requests=10"],
   expired: ["expires=2020-01-31"],
   valid: ["expires=2099-12-31"],
   disabled: ["disabled"],
-  /** Of a network for documentation, where no client is. */
+  /** Restricted to a documentation network, which has no clients. */
   elsewhere: ["from=203.0.113.0/24"],
   embedOnly: ["routes=/v1/embeddings,/api/embed"],
-  /** Can be used up in a day, and in a month. */
+  /** With a small budget per day and per month. */
   daily: ["tokens_per_day=20"],
   monthly: ["tokens_per_month=20"],
 } as const satisfies Record<string, readonly string[]>;
@@ -41,8 +41,8 @@ export class Keys {
       [`tokens=${BUDGET_TOKENS}`],
     ]);
     const all = [...Object.entries(fields), ...budgets] as [string, readonly string[]][];
-    this.lines = all.map(([name, own]) => {
-      const { key, line } = newKey(name, own);
+    this.lines = all.map(([name, flags]) => {
+      const { key, line } = newKey(name, flags);
       this.#secrets.set(name, key);
       return line;
     });
@@ -54,15 +54,16 @@ export class Keys {
     return secret;
   }
 
-  /** A key with a budget that no earlier call has returned, until they begin again. */
   #next = 0;
+
+  /** The next key with a budget; starts over after the last one. */
   budget(): Budget {
     const name: Budget = `budget${this.#next % BUDGETS}`;
     this.#next += 1;
     return name;
   }
 
-  /** All of them, to look for where none may be. */
+  /** All secrets, to search for them in logs. */
   get secrets(): readonly string[] {
     return [...this.#secrets.values()];
   }

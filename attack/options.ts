@@ -2,23 +2,23 @@ import { SetupError } from "../host/exec.ts";
 import { sections } from "./scenario.ts";
 
 /** The parsed command line. */
-interface Given {
+interface RawOptions {
   readonly minutes?: string;
   readonly only?: string;
   readonly seed?: string;
 }
 
 export interface Options {
-  /** Rounds start as long as this much time has not passed. */
+  /** No round starts after this time. */
   readonly minutes: number;
   /** The sections whose scenarios run. */
   readonly only: readonly number[];
-  /** What the random choices are made from; a round's seed is this plus its number. */
+  /** Seeds the random choices of all rounds. */
   readonly seed: number;
 }
 
-/** @throws SetupError for an option with a value that is not allowed */
-export function readOptions({ minutes, only, seed }: Given): Options {
+/** @throws SetupError if an option has an invalid value */
+export function readOptions({ minutes, only, seed }: RawOptions): Options {
   return {
     minutes:
       number("minutes", minutes, (value) => value <= 24 * 60, "a number of minutes from 0 to 1440") ?? 20,
@@ -30,12 +30,12 @@ export function readOptions({ minutes, only, seed }: Given): Options {
 function number(
   name: string,
   text: string | undefined,
-  allowed: (value: number) => boolean,
-  words: string,
+  isAllowed: (value: number) => boolean,
+  description: string,
 ): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d+(\.\d+)?$/.test(text) || !allowed(Number(text)))
-    throw new SetupError(`--${name} is ${text}, but must be ${words}`);
+  if (!/^\d+(\.\d+)?$/.test(text) || !isAllowed(Number(text)))
+    throw new SetupError(`--${name} is ${text}, but must be ${description}`);
   return Number(text);
 }
 

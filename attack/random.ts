@@ -1,15 +1,15 @@
 import { randomly } from "../test-support/random-values.ts";
 
-/** Random numbers that a seed repeats. */
+/** A seeded random number generator. */
 export class Random {
-  /** From 0 up to 1, without it. */
+  /** From 0 (inclusive) to 1 (exclusive). */
   readonly next: () => number;
 
   constructor(seed: number) {
     this.next = randomly(seed).number;
   }
 
-  /** A whole number from `min` to `max`, both included. */
+  /** An integer from `min` to `max`, both inclusive. */
   integer(min: number, max: number): number {
     return min + Math.floor(this.next() * (max - min + 1));
   }

@@ -2,7 +2,7 @@ import type { ClientSummary } from "./innocent-client.ts";
 import { type Section, sections } from "./scenario.ts";
 import type { ContainerSummary } from "./watch.ts";
 
-/** What came of a scenario in all its rounds. */
+/** The results of a scenario over all its rounds. */
 export interface Outcome {
   readonly section: Section;
   readonly name: string;
@@ -14,7 +14,7 @@ export interface Outcome {
 }
 
 export interface CampaignResult {
-  /** What it ran on, a line each. */
+  /** Machine and software, one line each. */
   readonly machine: readonly string[];
   readonly seed: number;
   readonly minutes: number;
@@ -22,7 +22,7 @@ export interface CampaignResult {
   readonly outcomes: readonly Outcome[];
   readonly containers: readonly ContainerSummary[];
   readonly clients: readonly ClientSummary[];
-  /** What belongs to no scenario, such as an interruption. */
+  /** Problems outside all scenarios, such as an interruption. */
   readonly remarks: readonly string[];
 }
 
@@ -53,7 +53,7 @@ export function report(result: CampaignResult): string {
       `${restarts === 0 ? "No container restarted" : `Containers restarted ${restarts} times`}.`,
     "",
     table(
-      ["§", "what was tried", "rounds", "tries", "what has to come of it", "result"],
+      ["§", "attack", "rounds", "tries", "expected", "result"],
       outcomes.map((outcome) => [
         String(outcome.section),
         outcome.name,
@@ -66,20 +66,20 @@ export function report(result: CampaignResult): string {
     ),
     "",
     table(
-      ["container", "restarts", "out of memory", "unhealthy", "peak of memory (MiB)", "limit (MiB)"],
+      ["container", "restarts", "out of memory", "unhealthy", "peak memory (MiB)", "limit (MiB)"],
       containers.map((container) => [
         container.name,
         String(container.restarts),
         String(container.outOfMemory),
         String(container.unhealthy),
-        container.peakMiB === undefined ? "not known" : String(container.peakMiB),
+        container.peakMiB === undefined ? "unknown" : String(container.peakMiB),
         String(container.limitMiB),
       ]),
       [1, 2, 3, 4, 5],
     ),
     "",
     table(
-      ["who must not notice", "responses", "failures", "first byte, median (ms)", "longest (ms)"],
+      ["client", "responses", "failures", "first byte, median (ms)", "longest (ms)"],
       clients.map(({ name, responses, failures, medianMs, longestMs }) => [
         name,
         number(responses),
@@ -93,27 +93,27 @@ export function report(result: CampaignResult): string {
     "The sections are:",
     "",
     ...Object.entries(sections).map(([section, title]) => `${section}. ${title}`),
-    ...(failed.length === 0 ? [] : ["", "What failed:", "", ...failed.flatMap(problemLines)]),
+    ...(failed.length === 0 ? [] : ["", "Failures:", "", ...failed.flatMap(problemLines)]),
     ...(remarks.length === 0 ? [] : ["", ...remarks]),
   ].join("\n");
 }
 
-const shownProblems = 6;
+const SHOWN_PROBLEMS = 6;
 
 function problemLines({ section, name, problems }: Outcome): string[] {
   const lines = [...problems].map(
     ([problem, times]) =>
       `  - ${problem.replaceAll(/\s+/g, " ").slice(0, 400)}${times > 1 ? ` (${times} times)` : ""}`,
   );
-  const more = lines.length - shownProblems;
+  const more = lines.length - SHOWN_PROBLEMS;
   return [
     `- §${section} ${name}:`,
-    ...lines.slice(0, shownProblems),
+    ...lines.slice(0, SHOWN_PROBLEMS),
     ...(more > 0 ? [`  - and ${more} more`] : []),
   ];
 }
 
-/** A table in Markdown; columns of numbers are aligned to the right. */
+/** A Markdown table; the columns in `numbers` are right-aligned. */
 function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],

@@ -7,10 +7,10 @@ import type { Stacks } from "./stacks.ts";
 
 const path = join(import.meta.dirname, "RESULTS.md");
 
-/** What a campaign ran on, a line each. */
+/** The machine and software that a campaign ran on, one line each. */
 export async function environmentOf({ edge }: Stacks): Promise<string[]> {
   const engine = (await docker(["version", "--format", "{{.Server.Version}}"])).trim();
-  const { project } = edge.place;
+  const { project } = edge.deployment;
   const images = [project.configured("ollamaImage"), project.configured("edgeImage")].map(String);
   return [
     new Date().toISOString().slice(0, 10),
@@ -19,8 +19,8 @@ export async function environmentOf({ edge }: Stacks): Promise<string[]> {
   ];
 }
 
-/** Keeps a report beside this file. */
+/** Writes a report to RESULTS.md. */
 export async function writeResults(text: string): Promise<void> {
-  const page = `# Results\n\nWhat \`npm run attack -- --write\` found; [README.md](README.md) says what it does.\n\n${text}\n`;
+  const page = `# Results\n\nResults of \`npm run attack -- --write\`. [README.md](README.md) describes the attacks.\n\n${text}\n`;
   writeFileSync(path, await format(page, { ...(await resolveConfig(path)), parser: "markdown" }));
 }

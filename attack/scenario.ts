@@ -16,16 +16,16 @@ export type Section = keyof typeof sections;
 
 export interface Scenario {
   readonly section: Section;
-  /** What is attacked with what, unique. */
+  /** Describes the attack; unique. */
   readonly name: string;
   /** The expected outcome, besides that no container restarts and no other client is affected. */
   readonly expected: string;
-  /** What takes long runs in the first of so many rounds; in each by default. */
+  /** Runs a slow scenario in every n-th round only; 1 by default. */
   readonly everyRounds?: number;
   readonly run: (attack: Attack) => Promise<void>;
 }
 
-/** A scenario that breaks something itself: its containers may restart, and no innocent client is there meanwhile. */
+/** A scenario that breaks containers on purpose. They may restart, and no innocent client runs meanwhile. */
 export interface FaultScenario extends Scenario {
   /** The containers that it breaks. */
   readonly breaks: (stacks: Stacks) => readonly string[];
@@ -42,16 +42,16 @@ export interface Attack {
   readonly round: number;
   /** Aborted when the campaign is interrupted. */
   readonly signal: AbortSignal;
-  /** Counts requests or connections that were sent. */
-  readonly tried: (count?: number) => void;
-  /** Reports something that must not be; the scenario goes on. */
-  readonly found: (problem: string) => void;
+  /** Counts sent requests or connections. */
+  readonly countTries: (count?: number) => void;
+  /** Records an unexpected result; the scenario continues. */
+  readonly reportProblem: (problem: string) => void;
 }
 
-/** Runs work for each value, so many at once. */
-export async function each<T>(
+/** Runs `work` for each value, with limited concurrency. */
+export async function forEachConcurrently<T>(
   values: readonly T[],
-  atOnce: number,
+  concurrency: number,
   work: (value: T, index: number) => Promise<void>,
 ): Promise<void> {
   let next = 0;
@@ -62,10 +62,10 @@ export async function each<T>(
       await work(values[index] as T, index);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, values.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(concurrency, values.length) }, worker));
 }
 
-/** The numbers from 0 on, so many. */
+/** The integers from 0 to `count - 1`. */
 export function range(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }

@@ -14,16 +14,16 @@ const ports = {
   direct: { ollamaPort: 18992, gatewayPort: 18990 },
 } as const;
 
-// As a server has them (Pulumi.prod.yaml, and the defaults): what is attacked is not to be larger than what is promised.
-const likeProduction = {
+// The limits of Pulumi.prod.yaml and the defaults, so that the results hold for a production stack.
+const productionLimits = {
   gatewayMemoryMiB: 512,
   edgeMemoryMiB: 256,
   ollamaMemoryMiB: 4096,
   ollamaParallel: 2,
   ollamaContextLength: 2048,
-  // A runner that was unloaded for idleness would look like one that was evicted.
+  // A model unloaded while idle would look like an evicted one.
   ollamaKeepAlive: "24h",
-  // Who sends nothing is waited for so long.
+  // Covers slow clients in little time.
   gatewayEnvironment: { REQUEST_TIMEOUT_MS: 10_000 },
 };
 
@@ -38,7 +38,7 @@ export class AttackedStacks {
     return { direct, edge: await this.#bringUp("edge", replicas) };
   }
 
-  /** Takes down what is there, even half made. Returns what could not be. */
+  /** Destroys the stacks, even incomplete ones. Returns the failures. */
   async down(): Promise<string[]> {
     const failures: string[] = [];
     for (const target of this.#targets) await target.close();
@@ -52,13 +52,13 @@ export class AttackedStacks {
     const { gatewayPort, ollamaPort } = ports[name];
     const project = new Project({ stack: `attack-${name}`, gatewayPort, ollamaPort });
     this.#projects.push(project);
-    // Two servers whose every thread waits for a core that the other one's has are many times slower than one.
+    // Two servers whose threads compete for the same cores are many times slower than one server.
     const models = (project.configured("models") as object[]).map((model) => ({
       ...model,
       parameters: { num_thread: 1 },
       keepLoaded: true,
     }));
-    project.configure({ ...likeProduction, ...more, models, gatewayApiKeys: keys.lines });
+    project.configure({ ...productionLimits, ...more, models, gatewayApiKeys: keys.lines });
     await project.pulumi("stack", "init", project.stack);
     await project.pulumi("up", "--yes", "--skip-preview");
     const outputs = await project.outputs();
@@ -84,7 +84,7 @@ export class AttackedStacks {
   }
 }
 
-/** What a container has logged since a moment, both its streams. */
+/** Both log streams of a container since a point in time. */
 export function logsSince(container: string, since: Date): Promise<string> {
   return docker(["container", "logs", "--since", since.toISOString(), container], { merge: true });
 }

@@ -2,7 +2,7 @@ import { Agent, request } from "undici";
 import type { Project } from "../test-support/stack/project.ts";
 import type { KeyName, Keys } from "./keys.ts";
 
-/** What came back for a request. */
+/** A response, or the reason why there is none. */
 export interface Reply {
   /** 0 without a response; `text` is then the reason. */
   readonly status: number;
@@ -12,21 +12,21 @@ export interface Reply {
   readonly ms: number;
 }
 
-export interface Sent {
+export interface SendOptions {
   readonly method?: string;
   /** A key by its name, or none. */
   readonly key?: KeyName | "none";
   readonly headers?: Readonly<Record<string, string>>;
-  /** A string or bytes go as they are, anything else as JSON. */
+  /** Strings and buffers are sent unchanged, anything else as JSON. */
   readonly body?: unknown;
-  /** Milliseconds until the client gives up. */
+  /** Client timeout in milliseconds. */
   readonly withinMs?: number;
 }
 
-// Longer than any honest response takes on a busy machine.
+// Longer than any regular response on a busy machine.
 const GIVE_UP_MS = 90_000;
 
-interface Place {
+interface Deployment {
   readonly name: "edge" | "direct";
   readonly host: string;
   readonly port: number;
@@ -40,37 +40,37 @@ interface Place {
   readonly gatewayImage: string;
 }
 
-/** A stack that is attacked. */
+/** An attacked stack. */
 export class Target {
-  readonly place: Place;
+  readonly deployment: Deployment;
   readonly #agent: Agent;
 
-  constructor(place: Place) {
-    this.place = place;
+  constructor(deployment: Deployment) {
+    this.deployment = deployment;
     this.#agent = this.agent();
   }
 
   get url(): string {
-    const { ca, host, port } = this.place;
+    const { ca, host, port } = this.deployment;
     return `${ca === undefined ? "http" : "https"}://${host}:${port}`;
   }
 
   get model(): string {
-    return this.place.model;
+    return this.deployment.model;
   }
 
   get containers(): string[] {
-    const { edge, gateways, ollamas } = this.place.containers;
+    const { edge, gateways, ollamas } = this.deployment.containers;
     return [...(edge === undefined ? [] : [edge]), ...gateways, ...ollamas];
   }
 
   key(name: KeyName): string {
-    return this.place.keys.secret(name);
+    return this.deployment.keys.secret(name);
   }
 
-  /** Connections of its own. Without a limit by undici: what limits them is what is looked for. */
+  /** A separate connection pool, without undici's limits, so that only the limits of the stack apply. */
   agent(): Agent {
-    const { ca } = this.place;
+    const { ca } = this.deployment;
     return new Agent({
       connect: { ...(ca === undefined ? {} : { ca }), timeout: GIVE_UP_MS },
       headersTimeout: GIVE_UP_MS,
@@ -78,8 +78,11 @@ export class Target {
     });
   }
 
-  /** Sends one request and reads all of its response. Never throws for what the server does. */
-  async send(path: string, { method, key = "attacker", headers, body, withinMs }: Sent = {}): Promise<Reply> {
+  /** Sends a request and reads the complete response. Returns connection errors instead of throwing them. */
+  async send(
+    path: string,
+    { method, key = "attacker", headers, body, withinMs }: SendOptions = {},
+  ): Promise<Reply> {
     const began = performance.now();
     const ms = () => Math.round(performance.now() - began);
     const authorization = key === "none" ? {} : { authorization: `Bearer ${this.key(key)}` };
@@ -100,21 +103,21 @@ export class Target {
     }
   }
 
-  /** A chat completion, with what is to be different. */
-  chat(more: object = {}, sent: Sent = {}): Promise<Reply> {
+  /** Sends a chat completion; `more` overrides fields of the body. */
+  chat(more: object = {}, options: SendOptions = {}): Promise<Reply> {
     const messages = [{ role: "user", content: "Count to ten." }];
     const body = { model: this.model, messages, max_tokens: 8, temperature: 0, ...more };
-    return this.send("/v1/chat/completions", { body, ...sent });
+    return this.send("/v1/chat/completions", { body, ...options });
   }
 
-  /** As OpenAI's SDK sends it: twice more after a 5xx, 408, 409, 429 or a broken connection, if `x-should-retry` allows. */
-  async persistently(send: () => Promise<Reply>): Promise<readonly Reply[]> {
+  /** Retries like OpenAI's SDK: twice after a 5xx, 408, 409, 429 or a broken connection, unless `x-should-retry` is false. */
+  async sendWithRetries(send: () => Promise<Reply>): Promise<readonly Reply[]> {
     const replies: Reply[] = [];
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const reply = await send();
       replies.push(reply);
-      const again = reply.status === 0 || [408, 409, 429].includes(reply.status) || reply.status >= 500;
-      if (!again || reply.headers["x-should-retry"] === "false") break;
+      const isRetryable = reply.status === 0 || [408, 409, 429].includes(reply.status) || reply.status >= 500;
+      if (!isRetryable || reply.headers["x-should-retry"] === "false") break;
     }
     return replies;
   }
@@ -124,15 +127,15 @@ export class Target {
   }
 }
 
-/** The error of a request that got no response, with its cause. */
+/** The message of an error, with its cause. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
   return cause instanceof Error ? `${error.message}: ${cause.message}` : error.message;
 }
 
-/** A reply in a line, for a report. */
-export function short({ status, text }: Reply): string {
+/** A reply on one line, for the report. */
+export function summarize({ status, text }: Reply): string {
   return `${status === 0 ? "no response" : status} ${text.replaceAll(/\s+/g, " ").slice(0, 160)}`;
 }
 

@@ -3,29 +3,29 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { queryEngine, docker } from "../engine/docker-cli.ts";
 
-/** A container at a moment, as far as it must not change. */
+/** The state of a container that must not change. */
 export interface Snapshot {
   readonly id: string;
   readonly running: boolean;
   readonly restarts: number;
   readonly startedAt: string;
-  /** Process ids of the model runners in it, in order. */
+  /** Process ids of its model runners, sorted. */
   readonly runners: readonly number[];
 }
 
 export interface ContainerSummary {
   readonly name: string;
   readonly restarts: number;
-  /** Processes that were killed for memory. */
+  /** Processes killed for lack of memory. */
   readonly outOfMemory: number;
-  /** How often its health check failed so long that the engine called it unhealthy. */
+  /** How often the engine reported it as unhealthy. */
   readonly unhealthy: number;
-  /** MiB; undefined where this machine cannot read it. */
+  /** Undefined where this machine cannot read it. */
   readonly peakMiB: number | undefined;
   readonly limitMiB: number;
 }
 
-/** What is different of a container, each as a sentence. */
+/** Describes the differences between two snapshots of a container. */
 export function differences(name: string, before: Snapshot, after: Snapshot | undefined): string[] {
   if (after === undefined) return [`${name} is gone`];
   const found: string[] = [];
@@ -39,7 +39,7 @@ export function differences(name: string, before: Snapshot, after: Snapshot | un
   return found;
 }
 
-const eventWords: Readonly<Record<string, string>> = {
+const eventDescriptions: Readonly<Record<string, string>> = {
   start: "started again",
   die: "died",
   oom: "lost a process for lack of memory",
@@ -51,14 +51,14 @@ interface Counts {
   unhealthy: number;
 }
 
-/** Follows containers: their events as they happen, and their state on request. */
+/** Watches containers: their events all the time, and their state on request. */
 export class Watch {
   readonly #names: readonly string[];
   readonly #counts: ReadonlyMap<string, Counts>;
   readonly #events: ChildProcess;
-  #happened: string[] = [];
+  #eventMessages: string[] = [];
   #before = new Map<string, Snapshot>();
-  #excused = new Set<string>();
+  #ignored = new Set<string>();
 
   private constructor(names: readonly string[]) {
     this.#names = names;
@@ -81,21 +81,21 @@ export class Watch {
     return watch;
   }
 
-  /** What has changed since the last call, as sentences. */
+  /** Describes the changes since the last call. */
   async changes(): Promise<string[]> {
     const now = await snapshots(this.#names);
     const found = [...this.#before]
-      .filter(([name]) => !this.#excused.has(name))
+      .filter(([name]) => !this.#ignored.has(name))
       .flatMap(([name, before]) => differences(name, before, now.get(name)));
-    const all = [...new Set([...this.#happened, ...found])];
-    this.#happened = [];
+    const all = [...new Set([...this.#eventMessages, ...found])];
+    this.#eventMessages = [];
     this.#before = now;
     return all;
   }
 
-  /** Does something that restarts containers on purpose: what happens to them meanwhile does not count. */
-  async excusing<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
-    this.#excused = new Set(names);
+  /** Ignores changes of the named containers while `work` runs. */
+  async ignoring<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
+    this.#ignored = new Set(names);
     try {
       return await work();
     } finally {
@@ -104,7 +104,7 @@ export class Watch {
         const snapshot = now.get(name);
         if (snapshot !== undefined) this.#before.set(name, snapshot);
       }
-      this.#excused = new Set();
+      this.#ignored = new Set();
     }
   }
 
@@ -126,13 +126,13 @@ export class Watch {
   #note(line: string): void {
     const [name = "", action = ""] = line.split(/ (.*)/);
     const counts = this.#counts.get(name);
-    if (counts === undefined || this.#excused.has(name)) return;
+    if (counts === undefined || this.#ignored.has(name)) return;
     if (action === "start") counts.restarts += 1;
     else if (action === "oom") counts.outOfMemory += 1;
     // Not a failure by itself, because health checks time out on a busy machine.
     else if (action.includes("unhealthy")) counts.unhealthy += 1;
-    const words = eventWords[action];
-    if (words !== undefined) this.#happened.push(`${name} ${words}`);
+    const description = eventDescriptions[action];
+    if (description !== undefined) this.#eventMessages.push(`${name} ${description}`);
   }
 }
 
@@ -161,7 +161,7 @@ async function snapshotOf(name: string): Promise<Snapshot | undefined> {
   };
 }
 
-/** Ollama runs each loaded model in a separate process, `ollama runner`. */
+/** Process ids of the model runners; Ollama runs each loaded model in a process `ollama runner`. */
 export async function runnersOf(container: string): Promise<number[]> {
   const text = await queryEngine(["container", "top", container, "-eo", "pid,args"]).catch(() => "");
   return text
@@ -171,16 +171,16 @@ export async function runnersOf(container: string): Promise<number[]> {
     .sort((one, other) => one - other);
 }
 
-/** What the kernel saw a container take at most, MiB. Under version 1 of control groups each controller has a tree. */
+/** Peak memory of a container, in MiB, from cgroup v1 or v2. */
 function peakOf(pid: number): number | undefined {
   try {
     const groups = readFileSync(`/proc/${pid}/cgroup`, "utf8");
-    const first = /^\d+:(?:[\w,]*,)?memory(?:,[\w,]*)?:(.*)$/m.exec(groups)?.[1];
-    const second = /^0::(.*)$/m.exec(groups)?.[1] ?? "";
+    const v1 = /^\d+:(?:[\w,]*,)?memory(?:,[\w,]*)?:(.*)$/m.exec(groups)?.[1];
+    const v2 = /^0::(.*)$/m.exec(groups)?.[1] ?? "";
     const file =
-      first === undefined
-        ? `/sys/fs/cgroup${second}/memory.peak`
-        : `/sys/fs/cgroup/memory${first}/memory.max_usage_in_bytes`;
+      v1 === undefined
+        ? `/sys/fs/cgroup${v2}/memory.peak`
+        : `/sys/fs/cgroup/memory${v1}/memory.max_usage_in_bytes`;
     return mib(Number(readFileSync(file, "utf8")));
   } catch {
     return undefined;

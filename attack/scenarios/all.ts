@@ -9,7 +9,7 @@ import { webPages } from "./web-pages.ts";
 
 export { faults } from "./faults.ts";
 
-/** What a round runs, in this order. */
+/** The scenarios of a round, in this order. */
 export const scenarios: readonly Scenario[] = [
   ...schemas,
   ...bodies,

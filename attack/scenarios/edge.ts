@@ -1,101 +1,100 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { comesTrue, head, withConnections } from "../connections.ts";
+import { waitFor, requestHead, withConnections } from "../connections.ts";
 import { post, withHttp2 } from "../http2-session.ts";
-import { type Attack, each, range, type Scenario } from "../scenario.ts";
+import { type Attack, forEachConcurrently, range, type Scenario } from "../scenario.ts";
 import { logsSince } from "../stacks.ts";
-import { short } from "../target.ts";
+import { summarize } from "../target.ts";
 
 const path = "/v1/chat/completions";
 
-// A byte more, and it would be a million.
-const ANNOUNCED = 999_999;
+// One byte below a million.
+const DECLARED_BYTES = 999_999;
 const OVERDUE_MS = 45_000;
 
-/** Each announces a body and sends all but its last byte. */
-async function announceOverHttp1({ edge, tried, found }: Attack): Promise<void> {
-  const start = head(edge, path, { "content-length": ANNOUNCED });
-  const body = Buffer.alloc(ANNOUNCED - 1, " ");
+/** Each connection declares a body and sends all but its last byte. */
+async function sendIncompleteOverHttp1({ edge, countTries, reportProblem }: Attack): Promise<void> {
+  const start = requestHead(edge, path, { "content-length": DECLARED_BYTES });
+  const body = Buffer.alloc(DECLARED_BYTES - 1, " ");
   await withConnections(
     edge,
     200,
     async (connections) => {
-      tried(connections.length);
-      // The response need not wait for the byte that is missing.
-      await comesTrue(
-        () => connections.every(({ status, isClosed }) => status !== 0 || isClosed),
-        OVERDUE_MS,
-      );
+      countTries(connections.length);
+      // The response does not depend on the missing byte.
+      await waitFor(() => connections.every(({ status, isClosed }) => status !== 0 || isClosed), OVERDUE_MS);
       const silent = connections.filter(({ status, isClosed }) => status === 0 && !isClosed);
       if (silent.length > 0)
-        found(`${silent.length} connections without a key have no response after ${OVERDUE_MS / 1000} s`);
-      const refused = connections.filter(({ status }) => status !== 0 && (status < 400 || status > 499));
-      // 503: no room for so many; also a refusal.
-      const odd = refused.filter(({ status }) => status !== 503).map(({ status }) => status);
-      if (odd.length > 0) found(`connections without a key got ${[...new Set(odd)].join(", ")}`);
+        reportProblem(
+          `${silent.length} connections without a key have no response after ${OVERDUE_MS / 1000} s`,
+        );
+      const unexpected = connections.filter(({ status }) => status !== 0 && (status < 400 || status > 499));
+      // 503 also rejects them, for lack of memory.
+      const odd = unexpected.filter(({ status }) => status !== 503).map(({ status }) => status);
+      if (odd.length > 0) reportProblem(`connections without a key got ${[...new Set(odd)].join(", ")}`);
     },
     {
-      opened: (connection) => {
+      onOpen: (connection) => {
         connection.write(start);
         connection.write(body);
       },
-      atOnce: 50,
+      batchSize: 50,
     },
   );
 }
 
-async function announceOverHttp2({ edge, tried, found }: Attack): Promise<void> {
-  const body = Buffer.alloc(ANNOUNCED - 1, " ");
+async function sendIncompleteOverHttp2({ edge, countTries, reportProblem }: Attack): Promise<void> {
+  const body = Buffer.alloc(DECLARED_BYTES - 1, " ");
   await withHttp2(edge, async (session) => {
-    const headers = { "content-type": "application/json", "content-length": ANNOUNCED };
+    const headers = { "content-type": "application/json", "content-length": DECLARED_BYTES };
     const posts = range(200).flatMap(() => post(session, path, headers) ?? []);
-    tried(posts.length);
+    countTries(posts.length);
     for (const { stream } of posts) stream.write(body);
-    const isAnswered = () => posts.every(({ status, isClosed }) => status !== 0 || isClosed);
-    if (!(await comesTrue(isAnswered, OVERDUE_MS)))
-      found(`streams without a key have no response after ${OVERDUE_MS / 1000} s`);
+    const hasResponded = () => posts.every(({ status, isClosed }) => status !== 0 || isClosed);
+    if (!(await waitFor(hasResponded, OVERDUE_MS)))
+      reportProblem(`streams without a key have no response after ${OVERDUE_MS / 1000} s`);
     const odd = posts.map(({ status }) => status).filter((status) => status !== 0 && status < 400);
-    if (odd.length > 0) found(`streams without a key got ${[...new Set(odd)].join(", ")}`);
+    if (odd.length > 0) reportProblem(`streams without a key got ${[...new Set(odd)].join(", ")}`);
   });
 }
 
 export const edge: readonly Scenario[] = [
   {
     section: 3,
-    name: "200 connections without a key that announce a megabyte and stop a byte short",
-    expected: "401 or closed, the edge lives in its 256 MiB",
-    run: announceOverHttp1,
+    name: "200 connections without a key that declare a megabyte and stop one byte short",
+    expected: "401 or closed, the edge stays within its 256 MiB",
+    run: sendIncompleteOverHttp1,
   },
   {
     section: 3,
     name: "200 streams of one HTTP/2 connection that do the same",
-    expected: "401 or closed, the edge lives in its 256 MiB",
-    run: announceOverHttp2,
+    expected: "401 or closed, the edge stays within its 256 MiB",
+    run: sendIncompleteOverHttp2,
   },
   {
     section: 3,
-    name: "bodies a byte at a time, with a key, on 100 connections to the edge",
+    name: "bodies sent one byte at a time with a key on 100 connections to the edge",
     expected: "ended in time",
-    run: async ({ edge, tried, found }) => {
+    run: async ({ edge, countTries, reportProblem }) => {
       const authorization = `Bearer ${edge.key("attacker")}`;
-      const start = head(edge, path, { authorization, "content-length": 100_000 });
+      const start = requestHead(edge, path, { authorization, "content-length": 100_000 });
       await withConnections(
         edge,
         100,
         async (connections) => {
-          tried(connections.length);
-          const drip = setInterval(() => {
+          countTries(connections.length);
+          const trickle = setInterval(() => {
             for (const connection of connections) connection.write(" ");
           }, 1000);
           try {
             const isOver = () => connections.every(({ status, isClosed }) => status !== 0 || isClosed);
-            if (!(await comesTrue(isOver, OVERDUE_MS)))
-              found(`bodies that drip have no end after ${OVERDUE_MS / 1000} s`);
+            if (!(await waitFor(isOver, OVERDUE_MS)))
+              reportProblem(`trickling bodies are still open after ${OVERDUE_MS / 1000} s`);
           } finally {
-            clearInterval(drip);
+            clearInterval(trickle);
           }
         },
         {
-          opened: (connection) => {
+          onOpen: (connection) => {
             connection.write(start);
           },
         },
@@ -106,27 +105,27 @@ export const edge: readonly Scenario[] = [
     section: 3,
     name: "1,500 connections to the edge that send nothing",
     expected: "closed in time",
-    run: async ({ edge, tried, found }) => {
+    run: async ({ edge, countTries, reportProblem }) => {
       await withConnections(edge, 1500, async (connections) => {
-        tried(connections.length);
+        countTries(connections.length);
         await sleep(1000);
-        if (!(await comesTrue(() => connections.every(({ isClosed }) => isClosed), OVERDUE_MS)))
-          found(`silent connections are still open after ${OVERDUE_MS / 1000} s`);
+        if (!(await waitFor(() => connections.every(({ isClosed }) => isClosed), OVERDUE_MS)))
+          reportProblem(`silent connections are still open after ${OVERDUE_MS / 1000} s`);
       });
     },
   },
   {
     section: 3,
-    name: "5,000 streams over HTTP/2 that are reset at once",
-    expected: "the edge and the gateways live",
-    run: async ({ edge, tried }) => {
-      await each(range(5), 5, () =>
+    name: "5,000 HTTP/2 streams that are reset immediately",
+    expected: "the edge and the gateways keep running",
+    run: async ({ edge, countTries }) => {
+      await forEachConcurrently(range(5), 5, () =>
         withHttp2(edge, async (session) => {
           for (let sent = 0; sent < 1000 && !session.destroyed; sent += 100) {
             const posts = range(100).flatMap(
               () => post(session, path, { "content-type": "application/json" }) ?? [],
             );
-            tried(posts.length);
+            countTries(posts.length);
             for (const { stream } of posts) stream.close(8);
             await sleep(20);
           }
@@ -136,26 +135,27 @@ export const edge: readonly Scenario[] = [
   },
   {
     section: 3,
-    name: "requests whose key and query must not be in a log, and refused ones whose address must be",
-    expected: "an access log of the edge and 401s of the gateways with addresses, without secrets",
-    run: async ({ edge, random, tried, found }) => {
+    name: "secrets in keys and queries, and addresses of rejected clients, in the logs",
+    expected: "addresses in the edge's access log and the gateways' 401s, no secrets",
+    run: async ({ edge, random, countTries, reportProblem }) => {
       const since = new Date(Date.now() - 1000);
       const secret = `hidden${random.integer(1e6, 1e9)}`;
       const ok = await edge.send(`/v1/models?token=${secret}`);
-      const refused = await edge.send(`/v1/models?token=${secret}`, {
+      const rejected = await edge.send(`/v1/models?token=${secret}`, {
         key: "none",
         headers: { authorization: `Bearer sk-${secret}` },
       });
-      tried(2);
-      if (ok.status !== 200) found(`/v1/models: ${short(ok)}`);
-      if (refused.status !== 401) found(`a wrong key: ${short(refused)}`);
-      const { edge: front = "", gateways } = edge.place.containers;
+      countTries(2);
+      if (ok.status !== 200) reportProblem(`/v1/models: ${summarize(ok)}`);
+      if (rejected.status !== 401) reportProblem(`a wrong key: ${summarize(rejected)}`);
+      const { edge: edgeContainer = "", gateways } = edge.deployment.containers;
       const isLogged = async () => {
-        const log = await logsSince(front, since);
+        const log = await logsSince(edgeContainer, since);
         return /"(remote_ip|client_ip|remote_addr)":"[0-9a-f.:]+"/.test(log) && log.includes("/v1/models");
       };
-      if (!(await comesTrue(isLogged, 10_000))) found("the edge logs no requests with their addresses");
-      const isRefusalLogged = async () => {
+      if (!(await waitFor(isLogged, 10_000)))
+        reportProblem("the edge does not log requests with their addresses");
+      const isRejectionLogged = async () => {
         const logs = await Promise.all(gateways.map((gateway) => logsSince(gateway, since)));
         const lines = logs
           .join("\n")
@@ -163,11 +163,11 @@ export const edge: readonly Scenario[] = [
           .filter((line) => line.includes('"status":401'));
         return lines.some((line) => /"[a-z_]*(address|ip|client|remote)[a-z_]*":"[0-9a-f.:]+"/.test(line));
       };
-      if (!(await comesTrue(isRefusalLogged, 10_000))) found("no gateway logs a 401 with an address");
+      if (!(await waitFor(isRejectionLogged, 10_000))) reportProblem("no gateway logs a 401 with an address");
       for (const container of edge.containers) {
         const log = await logsSince(container, since);
-        const shown = [secret, ...edge.place.keys.secrets].filter((text) => log.includes(text));
-        if (shown.length > 0) found(`the log of ${container} has a key or a query in it`);
+        const leaked = [secret, ...edge.deployment.keys.secrets].filter((text) => log.includes(text));
+        if (leaked.length > 0) reportProblem(`the log of ${container} contains a key or a query`);
       }
     },
   },

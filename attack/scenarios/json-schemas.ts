@@ -3,7 +3,7 @@ import type { Random } from "../random.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** Values of strings and arrays that llama.cpp's grammar converter dies of, or of which its grammars do. */
+/** Value schemas that crash llama.cpp's grammar converter or the grammars that it generates. */
 const hostileValues: readonly Schema[] = [
   ...[
     "^(?:a|b)$",
@@ -55,7 +55,7 @@ const hostileValues: readonly Schema[] = [
   { type: "object", minProperties: 5000, additionalProperties: true },
 ];
 
-/** What the validators that clients use make of their string formats. */
+/** String formats as Zod converts them to JSON Schema. */
 const formats: readonly Schema[] = Object.values({
   email: z.email(),
   guid: z.guid(),
@@ -78,23 +78,23 @@ const formats: readonly Schema[] = Object.values({
   duration: z.iso.duration(),
 }).map((type) => toJSONSchema(type) as Schema);
 
-/** Objects that are invalid as schemas: none contains anything for a grammar. */
+/** Schemas from which no grammar can be generated. */
 export const unusableSchemas: Readonly<Record<string, Schema>> = {
-  "a type that there is not": { type: "object", properties: { a: { type: "objekt" } } },
-  "a reference to nothing": { type: "object", properties: { a: { $ref: "#/$defs/none" } } },
+  "an unknown type": { type: "object", properties: { a: { type: "objekt" } } },
+  "a dangling reference": { type: "object", properties: { a: { $ref: "#/$defs/none" } } },
   "a reference to itself": {
     $defs: { a: { $ref: "#/$defs/b" }, b: { $ref: "#/$defs/a" } },
     type: "object",
     properties: { a: { $ref: "#/$defs/a" } },
     required: ["a"],
   },
-  "recursion without an end": {
+  "infinite recursion": {
     $defs: { a: { type: "object", properties: { a: { $ref: "#/$defs/a" } }, required: ["a"] } },
     $ref: "#/$defs/a",
   },
 };
 
-/** References into the schema's own root, as Pydantic and hand-written schemas have them. */
+/** References to the schema's own root, as Pydantic generates them. */
 export const rootReferences: Schema = {
   type: "object",
   properties: {
@@ -105,22 +105,22 @@ export const rootReferences: Schema = {
   required: ["start", "end"],
 };
 
-/** An object with hostile values, somewhere in it. */
+/** An object schema with hostile value schemas somewhere in it. */
 export function hostileSchema(random: Random): Schema {
   const values = random.sample([...hostileValues, ...formats], random.integer(1, 3));
-  return wrapped(random, values);
+  return wrap(random, values);
 }
 
-/** An object with the n-th kind of value, so that rounds cover all kinds. */
+/** An object schema with the n-th hostile value schema, so that rounds cover all. */
 export function hostileSchemaNumber(number: number, random: Random): Schema {
   const all = [...hostileValues, ...formats];
-  return wrapped(random, [all[number % all.length] ?? {}]);
+  return wrap(random, [all[number % all.length] ?? {}]);
 }
 
-export const hostileKinds = hostileValues.length + formats.length;
+export const hostileSchemaCount = hostileValues.length + formats.length;
 
-function wrapped(random: Random, values: readonly Schema[]): Schema {
-  const named = Object.fromEntries(values.map((value, index) => [`value${index}`, hidden(random, value)]));
+function wrap(random: Random, values: readonly Schema[]): Schema {
+  const named = Object.fromEntries(values.map((value, index) => [`value${index}`, nest(random, value)]));
   return {
     type: "object",
     properties: named,
@@ -129,7 +129,7 @@ function wrapped(random: Random, values: readonly Schema[]): Schema {
   };
 }
 
-function hidden(random: Random, value: Schema): Schema {
+function nest(random: Random, value: Schema): Schema {
   return random.pick<() => Schema>([
     () => value,
     () => ({ anyOf: [value, { type: "null" }] }),
@@ -184,7 +184,7 @@ const keywords: readonly ((random: Random, depth: number) => Schema)[] = [
   () => ({ unevaluatedProperties: false, unevaluatedItems: false, uniqueItems: true }),
 ];
 
-/** A schema of any keywords of draft 2020-12 together, sensible or not. */
+/** A random combination of keywords of draft 2020-12, sensible or not. */
 export function randomSchema(random: Random, depth = 4): Schema | boolean {
   if (depth <= 0)
     return random.pick<Schema | boolean>([true, false, {}, { type: "string" }, { type: "integer" }]);
@@ -192,7 +192,7 @@ export function randomSchema(random: Random, depth = 4): Schema | boolean {
   return Object.assign({}, ...chosen) as Schema;
 }
 
-/** The same, at least an object, with definitions to refer to. */
+/** A random object schema with definitions to refer to. */
 export function randomObjectSchema(random: Random): Schema {
   const inner = randomSchema(random);
   return {
@@ -226,8 +226,8 @@ function randomPattern(random: Random): string {
   return `${random.chance(0.8) ? "^" : ""}${atoms}${random.chance(0.8) ? "$" : ""}`;
 }
 
-/** The routes that carry a schema, each with a body that has it. */
-export function carriers(
+/** One request with the schema for each route and field that accepts one. */
+export function schemaRequests(
   model: string,
   schema: object,
 ): readonly { readonly path: string; readonly body: object }[] {

@@ -3,12 +3,12 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { digestOf } from "../../gateway/src/auth/api-keys.ts";
 import type { Scenario } from "../scenario.ts";
-import { short } from "../target.ts";
-import { startRefused } from "../throwaway.ts";
+import { summarize } from "../target.ts";
+import { tryStart } from "../extra-gateway.ts";
 
 const digest = "0".repeat(64);
 
-/** Lines that ask for keys and hold none. */
+/** Key lines that contain no key. */
 const emptyKeys: readonly (readonly string[])[] = [
   [`# alice sha256=${digest} (left)`],
   [""],
@@ -25,8 +25,8 @@ const guessable = [
   "My company 2026!",
 ];
 
-/** Whether `npm run new-key` accepts a key that a person made up. */
-async function isTaken(key: string): Promise<boolean> {
+/** Whether `npm run new-key` accepts a key chosen by a user. */
+async function isAccepted(key: string): Promise<boolean> {
   const child = spawn(process.execPath, ["scripts/commands/new-key.ts", "--stdin", "attack"], {
     stdio: ["pipe", "ignore", "ignore"],
   });
@@ -38,57 +38,57 @@ async function isTaken(key: string): Promise<boolean> {
 export const openKeys: readonly Scenario[] = [
   {
     section: 4,
-    name: "a stack for everybody whose lines of keys hold no key",
-    expected: "preview refuses it",
-    run: async ({ direct, random, tried, found }) => {
-      const { project } = direct.place;
+    name: "a public stack whose key lines contain no key",
+    expected: "preview rejects it",
+    run: async ({ direct, random, countTries, reportProblem }) => {
+      const { project } = direct.deployment;
       const lines = random.pick(emptyKeys);
       project.configure({ gatewayApiKeys: lines, gatewayBindAddress: "0.0.0.0" });
       try {
         const { code, output } = await project.tryPulumi("preview");
-        tried();
-        if (code === 0) found(`${JSON.stringify(lines)} is accepted`);
+        countTries();
+        if (code === 0) reportProblem(`${JSON.stringify(lines)} is accepted`);
         else if (!output.includes("gatewayApiKeys"))
-          found(`${JSON.stringify(lines)} is refused for another reason: ${output.slice(-300)}`);
+          reportProblem(`${JSON.stringify(lines)} is rejected for another reason: ${output.slice(-300)}`);
       } finally {
-        project.configure({ gatewayApiKeys: direct.place.keys.lines, gatewayBindAddress: undefined });
+        project.configure({ gatewayApiKeys: direct.deployment.keys.lines, gatewayBindAddress: undefined });
       }
     },
   },
   {
     section: 4,
-    name: "a gateway that is given keys and finds none in them",
+    name: "a gateway whose key settings contain no key",
     expected: "it does not start",
-    run: async ({ direct, tried, found }) => {
+    run: async ({ direct, countTries, reportProblem }) => {
       for (const API_KEYS of [`# alice sha256=${digest}`, " ", ";", "\n#\n"]) {
-        tried();
-        if ((await startRefused(direct, { API_KEYS })) === "started")
-          found(`API_KEYS=${JSON.stringify(API_KEYS)} starts a gateway that lets everybody in`);
+        countTries();
+        if ((await tryStart(direct, { API_KEYS })) === "started")
+          reportProblem(`API_KEYS=${JSON.stringify(API_KEYS)} starts a gateway without keys`);
       }
-      tried();
-      if ((await startRefused(direct, { API_KEYS_FILE: "/dev/null" })) === "started")
-        found("API_KEYS_FILE=/dev/null starts a gateway that lets everybody in");
+      countTries();
+      if ((await tryStart(direct, { API_KEYS_FILE: "/dev/null" })) === "started")
+        reportProblem("API_KEYS_FILE=/dev/null starts a gateway without keys");
     },
   },
   {
     section: 4,
-    name: "keys of one's own that can be guessed",
-    expected: "npm run new-key refuses them",
+    name: "guessable keys chosen by a user",
+    expected: "npm run new-key rejects them",
     everyRounds: 3,
-    run: async ({ tried, found }) => {
+    run: async ({ countTries, reportProblem }) => {
       for (const key of guessable) {
-        tried();
-        if (await isTaken(key)) found(`new-key takes ${key}`);
+        countTries();
+        if (await isAccepted(key)) reportProblem(`new-key accepts ${key}`);
       }
-      tried();
-      if (!(await isTaken(randomBytes(32).toString("hex")))) found("new-key takes no random key");
+      countTries();
+      if (!(await isAccepted(randomBytes(32).toString("hex")))) reportProblem("new-key rejects a random key");
     },
   },
   {
     section: 4,
-    name: "everything but a key where a key belongs",
+    name: "missing, malformed and misplaced keys",
     expected: "401",
-    run: async ({ direct, edge, tried, found }) => {
+    run: async ({ direct, edge, countTries, reportProblem }) => {
       for (const target of [direct, edge]) {
         const key = target.key("attacker");
         const headers: readonly Readonly<Record<string, string>>[] = [
@@ -107,14 +107,15 @@ export const openKeys: readonly Scenario[] = [
           { "api-key": key },
           { cookie: `key=${key}` },
         ];
-        for (const each of headers) {
-          const reply = await target.chat({}, { key: "none", headers: each });
-          tried();
-          if (reply.status !== 401) found(`${Object.keys(each).join() || "no header"}: ${short(reply)}`);
+        for (const header of headers) {
+          const reply = await target.chat({}, { key: "none", headers: header });
+          countTries();
+          if (reply.status !== 401)
+            reportProblem(`${Object.keys(header).join() || "no header"}: ${summarize(reply)}`);
         }
         const reply = await target.send(`/v1/models?key=${key}&api_key=${key}`, { key: "none" });
-        tried();
-        if (reply.status !== 401) found(`a key in the query: ${short(reply)}`);
+        countTries();
+        if (reply.status !== 401) reportProblem(`a key in the query: ${summarize(reply)}`);
       }
     },
   },

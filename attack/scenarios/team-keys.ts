@@ -3,15 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
-import { comesTrue } from "../connections.ts";
+import { waitFor } from "../connections.ts";
 import type { KeyName } from "../keys.ts";
-import { type Attack, each, range, type Scenario } from "../scenario.ts";
+import { type Attack, forEachConcurrently, range, type Scenario } from "../scenario.ts";
 import { logsSince } from "../stacks.ts";
-import { short, type Target } from "../target.ts";
-import { withGateway } from "../throwaway.ts";
+import { summarize, type Target } from "../target.ts";
+import { withGateway } from "../extra-gateway.ts";
 
-/** What a key is good for that is not good for everything. */
-const refused: readonly (readonly [key: KeyName, path: string, status: number])[] = [
+/** Requests that a restricted key may not send. */
+const rejections: readonly (readonly [key: KeyName, path: string, status: number])[] = [
   ["expired", "/v1/models", 401],
   ["disabled", "/v1/models", 401],
   ["elsewhere", "/v1/models", 403],
@@ -20,8 +20,8 @@ const refused: readonly (readonly [key: KeyName, path: string, status: number])[
   ["embedOnly", "/metrics", 403],
 ];
 
-// What clients write into requests to seem to be elsewhere.
-const disguises: readonly Readonly<Record<string, string>>[] = [
+// Headers that claim another client address.
+const spoofedHeaders: readonly Readonly<Record<string, string>>[] = [
   {},
   { "x-forwarded-for": "203.0.113.7" },
   { "x-forwarded-for": "203.0.113.7, 203.0.113.8" },
@@ -29,7 +29,7 @@ const disguises: readonly Readonly<Record<string, string>>[] = [
   { forwarded: "for=203.0.113.7" },
 ];
 
-const otherSpellings = [
+const pathVariants = [
   "/v1/chat/completions/",
   "/v1//chat/completions",
   "/V1/chat/completions",
@@ -44,50 +44,51 @@ async function chatWith(target: Target, key: KeyName): Promise<number> {
 export const teamKeys: readonly Scenario[] = [
   {
     section: 7,
-    name: "keys that are expired, disabled, of another network or for other routes",
+    name: "expired and disabled keys, and keys for other networks or routes",
     expected: "401 or 403, whatever the request claims",
-    run: async ({ direct, edge, tried, found }) => {
+    run: async ({ direct, edge, countTries, reportProblem }) => {
       for (const target of [direct, edge]) {
-        for (const [key, path, status] of refused)
-          for (const headers of disguises) {
+        for (const [key, path, status] of rejections)
+          for (const headers of spoofedHeaders) {
             const reply = await target.send(path, { key, headers });
-            tried();
+            countTries();
             if (reply.status !== status)
-              found(
-                `the key ${key} at ${path} with ${Object.keys(headers).join() || "nothing more"}: ${short(reply)}`,
+              reportProblem(
+                `the key ${key} at ${path} with ${Object.keys(headers).join() || "no further headers"}: ${summarize(reply)}`,
               );
           }
-        for (const path of otherSpellings) {
+        for (const path of pathVariants) {
           const reply = await target.send(path, {
             key: "embedOnly",
             body: { model: target.model, messages: [] },
           });
-          tried();
-          if (![403, 404].includes(reply.status)) found(`the key embedOnly at ${path}: ${short(reply)}`);
+          countTries();
+          if (![403, 404].includes(reply.status))
+            reportProblem(`the key embedOnly at ${path}: ${summarize(reply)}`);
         }
       }
     },
   },
   {
     section: 7,
-    name: "keys that are good for what is asked of them",
+    name: "valid keys used within their limits",
     expected: "200",
-    run: async ({ direct, tried, found }) => {
+    run: async ({ direct, countTries, reportProblem }) => {
       const valid = await direct.send("/v1/models", { key: "valid" });
       const embedding = await direct.send("/v1/embeddings", {
         key: "embedOnly",
         body: { model: direct.model, input: "Hi" },
       });
-      tried(2);
-      if (valid.status !== 200) found(`a key that has not expired: ${short(valid)}`);
-      if (embedding.status !== 200) found(`a key for embeddings: ${short(embedding)}`);
+      countTries(2);
+      if (valid.status !== 200) reportProblem(`a key that has not expired: ${summarize(valid)}`);
+      if (embedding.status !== 200) reportProblem(`a key for embeddings: ${summarize(embedding)}`);
     },
   },
   {
     section: 7,
-    name: "keys of 20 tokens a day and a month",
-    expected: "429 once they are spent",
-    run: async ({ direct, edge, tried, found }) => {
+    name: "keys limited to 20 tokens a day or a month",
+    expected: "429 once the tokens are spent",
+    run: async ({ direct, edge, countTries, reportProblem }) => {
       for (const target of [direct, edge])
         for (const key of ["daily", "monthly"] as const) {
           const statuses = [
@@ -95,50 +96,51 @@ export const teamKeys: readonly Scenario[] = [
             await chatWith(target, key),
             await chatWith(target, key),
           ];
-          tried(statuses.length);
-          if (statuses.at(-1) !== 429) found(`three times the key ${key}: ${statuses.join(", ")}`);
+          countTries(statuses.length);
+          if (statuses.at(-1) !== 429) reportProblem(`three times the key ${key}: ${statuses.join(", ")}`);
         }
     },
   },
   {
     section: 7,
-    name: "a key that is replaced while 8 clients use the old and the new one",
-    expected: "in force within 2 s, no request of the new key is refused from then on",
+    name: "a key that is replaced while 8 clients send requests",
+    expected: "in effect within 2 s, no valid key is rejected",
     run: rotate,
   },
   {
     section: 7,
-    name: "a key that npm run keys adds to a running stack, rotates and revokes",
-    expected: "in force within 2 s behind the edge, no container replaced",
+    name: "a key that npm run keys adds, rotates and revokes on a running stack",
+    expected: "in effect within 2 s behind the edge, no container replaced",
     everyRounds: 3,
     run: manageKeys,
   },
   {
     section: 7,
-    name: "acts of an administrator",
-    expected: "a line of the log for each, with key and target",
-    run: async ({ direct, random, tried, found }) => {
+    name: "administrative actions",
+    expected: "a log line for each, with key and target",
+    run: async ({ direct, random, countTries, reportProblem }) => {
       const since = new Date(Date.now() - 1000);
       const model = `none-${random.integer(1e6, 1e9)}:latest`;
-      const refused = await direct.send("/api/delete", { method: "DELETE", body: { model } });
+      const rejected = await direct.send("/api/delete", { method: "DELETE", body: { model } });
       const reply = await direct.send("/api/delete", { method: "DELETE", key: "admin", body: { model } });
-      tried(2);
-      if (refused.status !== 403) found(`an ordinary key may delete: ${short(refused)}`);
-      if (reply.status !== 404) found(`to delete a model that there is not: ${short(reply)}`);
-      const [gateway = ""] = direct.place.containers.gateways;
+      countTries(2);
+      if (rejected.status !== 403) reportProblem(`an ordinary key may delete: ${summarize(rejected)}`);
+      if (reply.status !== 404) reportProblem(`deleting an unknown model: ${summarize(reply)}`);
+      const [gateway = ""] = direct.deployment.containers.gateways;
       const isLogged = async () => {
         const lines = (await logsSince(gateway, since)).split("\n");
         return lines.some((line) => line.includes(model) && line.includes('"key":"admin"'));
       };
-      if (!(await comesTrue(isLogged, 10_000))) found("the log does not say which key deletes which model");
+      if (!(await waitFor(isLogged, 10_000)))
+        reportProblem("the log does not show which key deletes which model");
     },
   },
 ];
 
-// What the documents promise, and a second for the file's way into the container.
-const IN_FORCE_MS = 3000;
+// The documented 2 s, and a second for the file to reach the container.
+const IN_EFFECT_MS = 3000;
 
-async function rotate({ direct, tried, found }: Attack): Promise<void> {
+async function rotate({ direct, countTries, reportProblem }: Attack): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "attack-keys-"));
   const write = (lines: readonly string[]) => {
     writeFileSync(join(folder, "next"), `${lines.join("\n")}\n`, { mode: 0o644 });
@@ -149,7 +151,7 @@ async function rotate({ direct, tried, found }: Attack): Promise<void> {
   chmodSync(folder, 0o755);
   write([staying.line, current.line]);
   const statusOf = async (gateway: Target, key: string) => {
-    tried();
+    countTries();
     const reply = await gateway.send("/v1/models", {
       key: "none",
       headers: { authorization: `Bearer ${key}` },
@@ -161,24 +163,24 @@ async function rotate({ direct, tried, found }: Attack): Promise<void> {
       direct,
       { API_KEYS_FILE: "/keys/keys" },
       async (gateway) => {
-        const over = new AbortController();
-        const load = each(range(8), 8, async () => {
-          while (!over.signal.aborted) {
+        const ended = new AbortController();
+        const load = forEachConcurrently(range(8), 8, async () => {
+          while (!ended.signal.aborted) {
             await sleep(50);
             if ((await statusOf(gateway, staying.key)) !== 200)
-              found("a key that stays was refused in a rotation");
+              reportProblem("an unchanged key was rejected during a rotation");
           }
         });
         for (let time = 0; time < 3; time += 1) {
           const old = current;
           current = newKey("rotated", []);
           write([staying.line, current.line]);
-          if (!(await comesTrue(async () => (await statusOf(gateway, current.key)) === 200, IN_FORCE_MS)))
-            found(`a new key is not in force after ${IN_FORCE_MS / 1000} s`);
+          if (!(await waitFor(async () => (await statusOf(gateway, current.key)) === 200, IN_EFFECT_MS)))
+            reportProblem(`a new key is not in effect after ${IN_EFFECT_MS / 1000} s`);
           const status = await statusOf(gateway, old.key);
-          if (status !== 401) found(`the old key gets ${status} once the new one is in force`);
+          if (status !== 401) reportProblem(`the old key gets ${status} once the new one is in effect`);
         }
-        over.abort();
+        ended.abort();
         await load;
       },
       folder,
@@ -188,26 +190,26 @@ async function rotate({ direct, tried, found }: Attack): Promise<void> {
   }
 }
 
-async function manageKeys({ edge, tried, found }: Attack): Promise<void> {
-  const { project } = edge.place;
+async function manageKeys({ edge, countTries, reportProblem }: Attack): Promise<void> {
+  const { project } = edge.deployment;
   const keys = async (...args: string[]): Promise<string> => {
     const { code, output } = await project.run(process.execPath, ["scripts/commands/keys.ts", ...args]).done;
     if (code !== 0) throw new Error(`npm run keys -- ${args.join(" ")} failed: ${output.slice(-300)}`);
     return /^ {2}(sk-\S+)$/m.exec(output)?.[1] ?? "";
   };
-  const gets = async (key: string, status: number, what: string): Promise<void> => {
-    const isSo = async () => {
-      tried();
+  const expectStatus = async (key: string, status: number, description: string): Promise<void> => {
+    const hasStatus = async () => {
+      countTries();
       const headers = { authorization: `Bearer ${key}` };
       return (await edge.send("/v1/models", { key: "none", headers })).status === status;
     };
-    if (!(await comesTrue(isSo, 2000))) found(`${what} does not get ${status} within 2 s`);
+    if (!(await waitFor(hasStatus, 2000))) reportProblem(`${description} does not get ${status} within 2 s`);
   };
   const added = await keys("add", "temporary");
-  await gets(added, 200, "a key that was added");
+  await expectStatus(added, 200, "an added key");
   const successor = await keys("rotate", "temporary", "--grace", "0");
-  await gets(successor, 200, "a key that was made by a rotation");
-  await gets(added, 401, "a key that was rotated");
+  await expectStatus(successor, 200, "a key created by a rotation");
+  await expectStatus(added, 401, "a rotated key");
   await keys("revoke", "temporary");
-  await gets(successor, 401, "a key that was revoked");
+  await expectStatus(successor, 401, "a revoked key");
 }

@@ -1,6 +1,6 @@
 import type { Scenario } from "../scenario.ts";
-import { short, type Target } from "../target.ts";
-import { withGateway } from "../throwaway.ts";
+import { summarize, type Target } from "../target.ts";
+import { withGateway } from "../extra-gateway.ts";
 
 const foreignHosts = [
   "evil.example:8000",
@@ -29,54 +29,57 @@ const requests = (model: string) =>
 export const webPages: readonly Scenario[] = [
   {
     section: 5,
-    name: "names that a web page made point here, to a gateway without keys",
+    name: "DNS rebinding: foreign host names sent to a gateway without keys",
     expected: "421 or another 4xx; the gateway's own names get 200",
-    run: ({ direct, tried, found }) =>
+    run: ({ direct, countTries, reportProblem }) =>
       withGateway(direct, {}, async (gateway) => {
         for (const host of foreignHosts)
           for (const [method, path, body] of requests(direct.model)) {
             const reply = await gateway.send(path, { method, body, key: "none", headers: { host } });
-            tried();
+            countTries();
             if (reply.status < 400 || reply.status > 499)
-              found(`${method} ${path} for ${host}: ${short(reply)}`);
+              reportProblem(`${method} ${path} for ${host}: ${summarize(reply)}`);
           }
-        const { port } = gateway.place;
+        const { port } = gateway.deployment;
         for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`, "LOCALHOST"]) {
           const reply = await gateway.send("/v1/models", { key: "none", headers: { host } });
-          tried();
-          if (reply.status !== 200) found(`its own name ${host}: ${short(reply)}`);
+          countTries();
+          if (reply.status !== 200) reportProblem(`its own name ${host}: ${summarize(reply)}`);
         }
       }),
   },
   {
     section: 5,
-    name: "the same names at the edge",
-    expected: "no response of a gateway",
-    run: async ({ edge, tried, found }) => {
+    name: "the same names sent to the edge",
+    expected: "no response from a gateway",
+    run: async ({ edge, countTries, reportProblem }) => {
       for (const host of foreignHosts) {
         const reply = await edge.send("/v1/models", { headers: { host } });
-        tried();
-        if (reply.text.includes(edge.model)) found(`${host}: ${short(reply)}`);
+        countTries();
+        if (reply.text.includes(edge.model)) reportProblem(`${host}: ${summarize(reply)}`);
       }
     },
   },
   {
     section: 5,
-    name: "what a web page of elsewhere may send without asking first",
-    expected: "no work done, nothing a page could read",
-    run: ({ direct, tried, found }) =>
+    name: "requests that a foreign web page may send without a preflight",
+    expected: "nothing runs, and the page can read nothing",
+    run: ({ direct, countTries, reportProblem }) =>
       withGateway(direct, {}, async (gateway) => {
         const origins = ["http://evil.example", "null", "http://localhost.evil.example"];
-        for (const origin of origins) await fromPage(gateway, origin, { tried, found });
+        for (const origin of origins) await sendFromPage(gateway, origin, { countTries, reportProblem });
       }),
   },
 ];
 
-/** A page may post text, forms and nothing else without a preflight; and read what names its origin. */
-async function fromPage(
+/** Without a preflight, a page may only post text and forms; it may only read responses that allow its origin. */
+async function sendFromPage(
   gateway: Target,
   origin: string,
-  { tried, found }: { readonly tried: () => void; readonly found: (problem: string) => void },
+  {
+    countTries,
+    reportProblem,
+  }: { readonly countTries: () => void; readonly reportProblem: (problem: string) => void },
 ): Promise<void> {
   const body = JSON.stringify({
     model: gateway.model,
@@ -87,8 +90,8 @@ async function fromPage(
     for (const path of ["/v1/chat/completions", "/api/chat", "/v1/embeddings"]) {
       const headers = { origin, "content-type": type };
       const reply = await gateway.send(path, { method: "POST", body, key: "none", headers });
-      tried();
-      if (reply.status < 400) found(`${path} as ${type}: ${short(reply)}`);
+      countTries();
+      if (reply.status < 400) reportProblem(`${path} as ${type}: ${summarize(reply)}`);
     }
   for (const method of ["GET", "OPTIONS"]) {
     const headers = {
@@ -97,9 +100,9 @@ async function fromPage(
       "access-control-request-headers": "content-type",
     };
     const reply = await gateway.send("/v1/models", { method, key: "none", headers });
-    tried();
+    countTries();
     if (reply.headers["access-control-allow-origin"] !== undefined)
-      found(
+      reportProblem(
         `${method} /v1/models lets ${origin} read: ${String(reply.headers["access-control-allow-origin"])}`,
       );
   }

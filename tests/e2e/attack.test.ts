@@ -11,7 +11,7 @@ test("the attack from web pages fails, and its stacks are removed afterwards", a
     "scripts/commands/attack.ts",
     ...["--minutes", "0", "--only", "5", "--seed", "1"],
   ]);
-  expect(stdout).toMatch(/^\| 5 +\| names that a web page made point here.* held +\|$/m);
+  expect(stdout).toMatch(/^\| 5 +\| DNS rebinding: foreign host names.* held +\|$/m);
   expect(stdout).toContain("none failed. No container restarted.");
   expect(stdout).toMatch(/^\| innocent client of the stack attack-direct +\| +[1-9]\d* +\| +0 +\|/m);
   for (const stack of ["attack-edge", "attack-direct"]) expect(leftovers(stack)).toEqual(nothingLeft);

@@ -10,8 +10,8 @@ describe("the options of npm run attack", () => {
   });
 
   it("are parsed from text", () => {
-    const given = { minutes: "0.5", only: "3,1", seed: "42" };
-    expect(readOptions(given)).toEqual({ minutes: 0.5, only: [3, 1], seed: 42 });
+    const options = { minutes: "0.5", only: "3,1", seed: "42" };
+    expect(readOptions(options)).toEqual({ minutes: 0.5, only: [3, 1], seed: 42 });
   });
 
   it.each([
@@ -19,7 +19,7 @@ describe("the options of npm run attack", () => {
     [{ minutes: "1441" }, "--minutes is 1441"],
     [{ only: "8" }, "--only is 8, but must be sections from 1 to 7"],
     [{ seed: "1.5" }, "--seed is 1.5, but must be a whole number"],
-  ])("reject %j and name the allowed values", (given, message) => {
-    expect(() => readOptions(given)).toThrow(message);
+  ])("reject %j and name the allowed values", (options, message) => {
+    expect(() => readOptions(options)).toThrow(message);
   });
 });

@@ -1,11 +1,11 @@
 import { docker } from "../engine/docker-cli.ts";
-import { comesTrue } from "./connections.ts";
+import { waitFor } from "./connections.ts";
 import { Target } from "./target.ts";
 
 const port = 18994;
 const name = "ollama-stack-attack-direct-keyless";
 
-/** Runs another gateway of a stack's image beside it, published on loopback, and removes it whatever happens. */
+/** Runs another gateway from a stack's image in its network, published on loopback, and always removes it. */
 export async function withGateway<T>(
   stack: Target,
   environment: Readonly<Record<string, string>>,
@@ -13,10 +13,10 @@ export async function withGateway<T>(
   /** Mounted at /keys. */
   folder?: string,
 ): Promise<T> {
-  const { gatewayImage, network, model } = stack.place;
+  const { gatewayImage, network, model } = stack.deployment;
   const variables = { HOST: "0.0.0.0", LLM_SERVICE_HOST_IP: "ollama", LLM_MODEL_ID: model, ...environment };
   await remove();
-  const gateway = new Target({ ...stack.place, ca: undefined, host: "localhost", port });
+  const gateway = new Target({ ...stack.deployment, ca: undefined, host: "localhost", port });
   try {
     await docker([
       ...["run", "--detach", "--name", name, "--network", network, "--memory", "512m"],
@@ -26,7 +26,7 @@ export async function withGateway<T>(
       gatewayImage,
     ]);
     const isUp = async () => (await gateway.send("/health", { key: "none" })).status === 200;
-    if (!(await comesTrue(isUp, 30_000))) throw new Error("the gateway beside the stack does not start");
+    if (!(await waitFor(isUp, 30_000))) throw new Error("the extra gateway does not start");
     return await work(gateway);
   } finally {
     await gateway.close();
@@ -34,29 +34,29 @@ export async function withGateway<T>(
   }
 }
 
-/** Starts a gateway of a stack's image with an environment that it must not start with; what it did instead. */
-export async function startRefused(
+/** Starts a gateway from a stack's image with an environment that it should reject. */
+export async function tryStart(
   stack: Target,
   environment: Readonly<Record<string, string>>,
-): Promise<"refused" | "started"> {
+): Promise<"rejected" | "started"> {
   await remove();
-  let outcome: "refused" | "started" | undefined;
+  let outcome: "rejected" | "started" | undefined;
   try {
     await docker([
       ...["run", "--detach", "--name", name, "--network", "none", "--memory", "512m"],
       ...Object.entries(environment).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
-      stack.place.gatewayImage,
+      stack.deployment.gatewayImage,
     ]);
-    // It ends or it listens, however busy the machine is.
+    // It either exits or listens, which takes a while on a busy machine.
     const isKnown = async () => {
       const log = await docker(["container", "logs", name], { merge: true });
       const state = await docker(["container", "inspect", "--format", "{{.State.Status}}", name]);
       if (log.includes("Server listening")) outcome = "started";
-      else if (state.trim() === "exited") outcome = "refused";
+      else if (state.trim() === "exited") outcome = "rejected";
       return outcome !== undefined;
     };
-    await comesTrue(isKnown, 120_000);
-    if (outcome === undefined) throw new Error("a gateway neither starts nor ends within 120 s");
+    await waitFor(isKnown, 120_000);
+    if (outcome === undefined) throw new Error("a gateway neither starts nor exits within 120 s");
     return outcome;
   } finally {
     await remove();
