@@ -5,22 +5,22 @@ import { type Reply, textOf } from "./model/script.ts";
 
 /** A service under test: Ollama itself, or the gateway in front of it. */
 export interface Endpoint {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   readonly url: string;
   /** The scripted model. */
   readonly model: string;
-  /** The same without thinking and vision. */
+  /** The scripted model without thinking and vision. */
   readonly plainModel: string;
 }
 
 /** Uses a client as documented, and throws if the result is wrong. */
 export type Scenario = (endpoint: Endpoint) => Promise<void>;
 
-/** A client package or program, in one of the ways in which it speaks to a service. */
+/** A client package or program, with one of the APIs that it supports. */
 export interface Client {
   readonly name: string;
   readonly version: string;
-  /** By what they show. */
+  /** By name. */
   readonly scenarios: Readonly<Record<string, Scenario>>;
   /** For programs that are slow to start. */
   readonly timeoutMs?: number;
@@ -34,14 +34,14 @@ export function installedVersion(packageName: string): string {
 
 export const question = "Hi";
 
-/** A conversation of several turns, as most APIs have it. */
+/** A conversation of several turns, in the format of most APIs. */
 export const turns = [
   { role: "user" as const, content: question },
   { role: "assistant" as const, content: textOf("first") },
   { role: "user" as const, content: "And now?" },
 ];
 
-/** A tool, and what it returns. */
+/** A tool with its implementation. */
 export const weather = {
   name: "weather",
   description: "The weather in a city",
@@ -54,18 +54,18 @@ export const weather = {
   run: ({ city }: { readonly city: string }) => `Rain in ${city}`,
 };
 
-/** What the scripted model makes of the schema of that tool. */
+/** The value that the scripted model generates for the schema of that tool. */
 export const place = { city: "Oslo" };
 
 /** A red pixel, as a PNG in base64. */
 export const picture =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 
-export function assertSays(text: unknown, reply: Reply): void {
+export function assertReply(text: unknown, reply: Reply): void {
   assert.equal(text, textOf(reply));
 }
 
-/** A model's text after a tool call, which depends on whether its thinking was sent back. */
+/** Checks the model's text after a tool call. It depends on whether the client sent back the thinking. */
 export function assertUsedTool(text: unknown): void {
   assert.ok(
     text === textOf("result") || text === textOf("thoughtful"),
@@ -82,10 +82,10 @@ export function assertVector(vector: unknown): void {
   for (const number of vector) assert.equal(typeof number, "number");
 }
 
-/** Joins what comes in pieces; a stream has at least two. */
-export async function joined(pieces: AsyncIterable<string | null | undefined>): Promise<string> {
+/** Joins the texts of a stream, which must have at least two. */
+export async function joinStream(pieces: AsyncIterable<string | null | undefined>): Promise<string> {
   const parts: string[] = [];
   for await (const piece of pieces) if (piece) parts.push(piece);
-  assert.ok(parts.length > 1, "the text came in one piece");
+  assert.ok(parts.length > 1, "the text was not streamed");
   return parts.join("");
 }

@@ -4,7 +4,7 @@ import type { Client, Endpoint, Scenario } from "./client.ts";
 const SCENARIO_TIMEOUT_MS = 60_000;
 const REASON_LENGTH = 160;
 
-/** What came of a scenario: undefined if it passed, else why it failed. */
+/** Why a scenario failed; undefined if it passed. */
 export type Failure = string | undefined;
 
 export interface Row {
@@ -15,12 +15,12 @@ export interface Row {
   readonly gateway: Failure;
 }
 
-/** Whether a client gets from Ollama what it does not get through the gateway. */
+/** Whether a scenario passes with Ollama, but not through the gateway. */
 export function isFault({ ollama, gateway }: Row): boolean {
   return ollama === undefined && gateway !== undefined;
 }
 
-/** Tries every scenario of every client, with Ollama itself and with the gateway. */
+/** Runs every scenario of every client with Ollama itself and through the gateway. */
 export async function runMatrix(
   clients: readonly Client[],
   endpoints: { readonly ollama: Endpoint; readonly gateway: Endpoint },
@@ -52,7 +52,7 @@ async function failureOf(run: Scenario, endpoint: Endpoint, timeoutMs: number): 
   }
 }
 
-/** The first lines of an error, on one line; without what differs from run to run. */
+/** The beginning of an error message on one line, without parts that differ between runs. */
 function reasonOf(error: unknown, url: string): string {
   const text = (error instanceof Error ? error.message : String(error))
     .replaceAll(url, "")
@@ -62,5 +62,5 @@ function reasonOf(error: unknown, url: string): string {
     .trim();
   return text.length > REASON_LENGTH
     ? `${text.slice(0, REASON_LENGTH)} ...`
-    : text || "an error without a text";
+    : text || "an error without a message";
 }

@@ -1,7 +1,7 @@
 import { formatTable } from "../host/format-table.ts";
 import { isFault, type Failure, type Row } from "./matrix.ts";
 
-/** The rows for a terminal, and what follows from them. */
+/** The rows as a table for a terminal, with the reasons of failures and a summary. */
 export function textReport(rows: readonly Row[]): string {
   const verdict = (failure: Failure) => (failure === undefined ? "pass" : "FAIL");
   const table = formatTable([
@@ -16,7 +16,7 @@ export function textReport(rows: readonly Row[]): string {
   return [table, "", ...failures, ...(failures.length > 0 ? [""] : []), summary(rows)].join("\n");
 }
 
-/** The document. */
+/** The content of docs/compatibility.md. */
 export function markdownReport(rows: readonly Row[], versions: { ollama: string; date: string }): string {
   const sections = Map.groupBy(rows, ({ client, version }) => `${client} (${version})`);
   return [
@@ -30,12 +30,14 @@ export function markdownReport(rows: readonly Row[], versions: { ollama: string;
     "",
     summary(rows),
     "",
-    ...[...sections].flatMap(([title, own]) => [
+    ...[...sections].flatMap(([title, sectionRows]) => [
       `## ${title}`,
       "",
       "| scenario | Ollama | gateway |",
       "| --- | --- | --- |",
-      ...own.map(({ scenario, ollama, gateway }) => `| ${scenario} | ${cell(ollama)} | ${cell(gateway)} |`),
+      ...sectionRows.map(
+        ({ scenario, ollama, gateway }) => `| ${scenario} | ${cell(ollama)} | ${cell(gateway)} |`,
+      ),
       "",
     ]),
   ].join("\n");
@@ -55,7 +57,7 @@ function cell(failure: Failure): string {
   return failure === undefined ? "passes" : `fails: ${escape(failure)}`;
 }
 
-/** Text in a cell of a table, whatever it holds. */
+/** Escapes Markdown in a table cell. */
 function escape(text: string): string {
   return text.replaceAll(/[\\`*_{}[\]<>|#]/g, "\\$&");
 }

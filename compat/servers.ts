@@ -24,7 +24,7 @@ export interface Servers {
   stop(): Promise<void>;
 }
 
-/** The Ollama program that this machine has: the one that was built, or the one that is installed. */
+/** The Ollama program of the tool chain if it was built, otherwise the installed one. */
 export function defaultOllama(): string {
   const built = partBinary(parts.ollama);
   return existsSync(built) ? built : "ollama";
@@ -35,7 +35,7 @@ export async function startServers(ollamaProgram: string): Promise<Servers> {
   const folder = mkdtempSync(join(tmpdir(), "ollama-stack-compat-"));
   const started: ChildProcess[] = [];
   const stop = async () => {
-    await Promise.all(started.map(end));
+    await Promise.all(started.map(terminate));
     rmSync(folder, { recursive: true, force: true });
   };
   const start = async (name: string, command: readonly string[], env: NodeJS.ProcessEnv, ready: string) => {
@@ -44,7 +44,7 @@ export async function startServers(ollamaProgram: string): Promise<Servers> {
     const [program = "", ...args] = command;
     const child = spawn(program, args, { env, stdio: ["ignore", output, output] });
     started.push(child);
-    // Not SIGKILL: Ollama ends its runners.
+    // Not SIGKILL, so that Ollama can stop its runners.
     process.once("exit", () => child.kill("SIGTERM"));
     let failure: Error | undefined;
     child.once("error", (error) => (failure = error));
@@ -100,11 +100,11 @@ export async function startServers(ollamaProgram: string): Promise<Servers> {
 }
 
 async function createModels(url: string): Promise<void> {
-  for (const [model, canDoAll] of [
+  for (const [model, hasAllCapabilities] of [
     [models.model, true],
     [models.plainModel, false],
   ] as const) {
-    const file = scriptedModel({ sees: canDoAll });
+    const file = scriptedModel({ hasVision: hasAllCapabilities });
     const digest = `sha256:${createHash("sha256").update(file).digest("hex")}`;
     await post(`${url}/api/blobs/${digest}`, new Uint8Array(file));
     await post(
@@ -112,7 +112,7 @@ async function createModels(url: string): Promise<void> {
       JSON.stringify({
         model,
         files: { "model.gguf": digest },
-        template: canDoAll ? templates.thinking : templates.plain,
+        template: hasAllCapabilities ? templates.thinking : templates.plain,
         parameters: { temperature: 0, repeat_penalty: 1, num_thread: 1 },
         stream: false,
       }),
@@ -125,11 +125,11 @@ async function post(url: string, body: string | Uint8Array<ArrayBuffer>): Promis
   if (!response.ok) throw new Error(`POST ${url}: ${response.status} ${await response.text()}`);
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function terminate(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, "exit");
   child.kill("SIGTERM");
-  const hurry = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  const killTimer = setTimeout(() => child.kill("SIGKILL"), 10_000);
   await exit;
-  clearTimeout(hurry);
+  clearTimeout(killTimer);
 }

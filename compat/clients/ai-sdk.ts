@@ -10,14 +10,14 @@ import { createOllama as createOllama6 } from "ai6-ollama";
 import { createOpenAI as createOpenAI6 } from "ai6-openai";
 import { createOllama } from "ollama-ai-provider-v2";
 import {
-  assertSays,
+  assertReply,
   assertThought,
   assertUsedTool,
   assertVector,
   type Client,
   type Endpoint,
   installedVersion,
-  joined,
+  joinStream,
   picture,
   place,
   question,
@@ -25,18 +25,18 @@ import {
   turns,
   weather,
 } from "../client.ts";
-import { lookAt } from "../model/script.ts";
+import { imagePrompt } from "../model/script.ts";
 
 type Model = ai7.LanguageModel;
 
 interface Provider {
   readonly name: string;
-  /** What is used of a version of the SDK; the versions differ in types only. */
+  /** A version of the SDK; the versions differ only in types. */
   readonly ai: typeof ai7;
   readonly versions: readonly string[];
   readonly model: (endpoint: Endpoint) => Model;
   readonly embeddingModel?: (endpoint: Endpoint) => ai7.EmbeddingModel;
-  /** With which the model thinks, and the provider shows it. */
+  /** Options with which the model thinks and the provider returns the thinking. */
   readonly thinking?: NonNullable<Parameters<typeof ai7.generateText>[0]["providerOptions"]>;
 }
 
@@ -133,9 +133,9 @@ const withTools = { ...quiet, prompt: question, tools, stopWhen: ai7.stepCountIs
 function scenariosOf({ ai, model, embeddingModel, thinking }: Provider): Record<string, Scenario> {
   const { Output, embed, generateText, streamText } = ai;
   return {
-    async answer(endpoint) {
+    async response(endpoint) {
       const { text, usage } = await generateText({ ...quiet, model: model(endpoint), prompt: question });
-      assertSays(text, "first");
+      assertReply(text, "first");
       assert.ok((usage.outputTokens ?? 0) > 0, "no usage");
     },
     async stream(endpoint) {
@@ -145,11 +145,11 @@ function scenariosOf({ ai, model, embeddingModel, thinking }: Provider): Record<
         prompt: question,
         onError: () => undefined,
       });
-      assertSays(await joined(result.textStream), "first");
+      assertReply(await joinStream(result.textStream), "first");
     },
     async "several turns"(endpoint) {
       const { text } = await generateText({ ...quiet, model: model(endpoint), messages: turns });
-      assertSays(text, "again");
+      assertReply(text, "again");
     },
     async tool(endpoint) {
       const { text } = await generateText({ ...withTools, model: model(endpoint) });
@@ -166,18 +166,18 @@ function scenariosOf({ ai, model, embeddingModel, thinking }: Provider): Record<
     },
     async image(endpoint) {
       const content = [
-        { type: "text" as const, text: lookAt },
+        { type: "text" as const, text: imagePrompt },
         { type: "image" as const, image: picture, mediaType: "image/png" },
       ];
       const messages = [{ role: "user" as const, content }];
-      assertSays((await generateText({ ...quiet, model: model(endpoint), messages })).text, "image");
+      assertReply((await generateText({ ...quiet, model: model(endpoint), messages })).text, "image");
     },
     ...(thinking && {
       async thinking(endpoint: Endpoint) {
         const request = { ...quiet, model: model(endpoint), prompt: question, providerOptions: thinking };
         const { steps, text } = await generateText(request);
         assertThought(steps[0]?.reasoningText);
-        assertSays(text, "first");
+        assertReply(text, "first");
       },
     }),
     ...(embeddingModel && {

@@ -2,20 +2,20 @@ import assert from "node:assert/strict";
 import Anthropic from "@anthropic-ai/sdk";
 import { betaTool } from "@anthropic-ai/sdk/helpers/beta/json-schema";
 import {
-  assertSays,
+  assertReply,
   assertThought,
   assertUsedTool,
   type Client,
   type Endpoint,
   installedVersion,
-  joined,
+  joinStream,
   picture,
   place,
   question,
   turns,
   weather,
 } from "../client.ts";
-import { lookAt } from "../model/script.ts";
+import { imagePrompt } from "../model/script.ts";
 
 const max_tokens = 2000;
 const messages = [{ role: "user" as const, content: question }];
@@ -37,7 +37,7 @@ const tool = betaTool({
   run: weather.run,
 });
 
-/** A turn with a tool whose thinking goes back with its result. */
+/** A turn with a tool, in which the client sends the thinking back with the result. */
 async function thinkAcrossTool(endpoint: Endpoint): Promise<void> {
   const anthropic = anthropicOf(endpoint);
   const request = {
@@ -57,17 +57,17 @@ async function thinkAcrossTool(endpoint: Endpoint): Promise<void> {
       { role: "user", content: [{ type: "tool_result", tool_use_id: call.id, content: "Rain" }] },
     ],
   });
-  assertSays(textOfMessage(second), "thoughtful");
+  assertReply(textOfMessage(second), "thoughtful");
 }
 
 export const anthropic: Client = {
   name: "@anthropic-ai/sdk",
   version: installedVersion("@anthropic-ai/sdk"),
   scenarios: {
-    async answer(endpoint) {
+    async response(endpoint) {
       const request = { model: endpoint.model, max_tokens, messages };
       const message = await anthropicOf(endpoint).messages.create(request);
-      assertSays(textOfMessage(message), "first");
+      assertReply(textOfMessage(message), "first");
       assert.equal(message.stop_reason, "end_turn");
       assert.ok(message.usage.output_tokens > 0, "no usage");
     },
@@ -79,12 +79,12 @@ export const anthropic: Client = {
           if (event.type === "content_block_delta" && event.delta.type === "text_delta")
             yield event.delta.text;
       })();
-      assertSays(await joined(texts), "first");
+      assertReply(await joinStream(texts), "first");
       assert.ok((await stream.finalMessage()).usage.output_tokens > 0, "no usage");
     },
     async "several turns"(endpoint) {
       const request = { model: endpoint.model, max_tokens, messages: turns };
-      assertSays(textOfMessage(await anthropicOf(endpoint).messages.create(request)), "again");
+      assertReply(textOfMessage(await anthropicOf(endpoint).messages.create(request)), "again");
     },
     async tool(endpoint) {
       const { beta } = anthropicOf(endpoint);
@@ -111,11 +111,11 @@ export const anthropic: Client = {
     async image(endpoint) {
       const source = { type: "base64" as const, media_type: "image/png" as const, data: picture };
       const content = [
-        { type: "text" as const, text: lookAt },
+        { type: "text" as const, text: imagePrompt },
         { type: "image" as const, source },
       ];
       const request = { model: endpoint.model, max_tokens, messages: [{ role: "user" as const, content }] };
-      assertSays(textOfMessage(await anthropicOf(endpoint).messages.create(request)), "image");
+      assertReply(textOfMessage(await anthropicOf(endpoint).messages.create(request)), "image");
     },
     async thinking(endpoint) {
       const message = await anthropicOf(endpoint).messages.create({
@@ -126,17 +126,17 @@ export const anthropic: Client = {
       });
       const thought = message.content.find((block) => block.type === "thinking");
       assertThought(thought?.thinking);
-      assertSays(textOfMessage(message), "first");
+      assertReply(textOfMessage(message), "first");
     },
     "thinking sent back": thinkAcrossTool,
-    async "thinking for a model that cannot"(endpoint) {
+    async "thinking with a model that cannot think"(endpoint) {
       const message = await anthropicOf(endpoint).messages.create({
         model: endpoint.plainModel,
         max_tokens,
         messages,
         thinking: { type: "adaptive" },
       });
-      assertSays(textOfMessage(message), "first");
+      assertReply(textOfMessage(message), "first");
     },
     async "token count"(endpoint) {
       const count = await anthropicOf(endpoint).messages.countTokens({ model: endpoint.model, messages });

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { launches } from "../../scripts/connect/client-launches.ts";
 import { assertUsedTool, type Client, type Endpoint } from "../client.ts";
-import { type StartedProgram, workplaceOf } from "./program.ts";
+import { type StartedProgram, createWorkplace } from "./program.ts";
 
 export const claudeProgram = {
   package: "@anthropic-ai/claude-code",
@@ -11,12 +11,12 @@ export const claudeProgram = {
   bin: "claude",
 } as const;
 
-/** Claude Code as `npm run client -- claude` starts it, with leave to run commands. */
+/** Claude Code as `npm run client -- claude` starts it, with permission to run commands. */
 export async function startClaude({ url, model }: Pick<Endpoint, "url" | "model">): Promise<StartedProgram> {
-  const workplace = await workplaceOf(claudeProgram);
+  const workplace = await createWorkplace(claudeProgram);
   const launch = launches["claude"]?.({ url, model, needsKey: false }, undefined);
   const run = (...args: string[]) =>
-    // It refuses to run commands as root elsewhere.
+    // Outside a sandbox, it refuses to run as root.
     workplace.run(["-p", ...args, "--allowedTools", "Bash"], { ...launch?.env, IS_SANDBOX: "1" });
   return { ...workplace, run };
 }
@@ -40,7 +40,7 @@ export const claudeCode: Client = {
   version: claudeProgram.version,
   timeoutMs: 180_000,
   scenarios: {
-    "commands, over several turns": runCommands,
+    "commands over several turns": runCommands,
     "commands with a model that cannot think": ({ url, plainModel }) =>
       runCommands({ url, model: plainModel }),
   },

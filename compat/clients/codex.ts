@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { launches } from "../../scripts/connect/client-launches.ts";
-import type { Client, Endpoint } from "../client.ts";
-import { assertUsedTool } from "../client.ts";
-import { type StartedProgram, workplaceOf } from "./program.ts";
+import { assertUsedTool, type Client, type Endpoint } from "../client.ts";
+import { type StartedProgram, createWorkplace } from "./program.ts";
 
 export const codexProgram = { package: "@openai/codex", version: "0.171.0", bin: "codex" } as const;
 
-/** Codex as `npm run client -- codex` starts it; it does not try again what fails. */
+/** Codex as `npm run client -- codex` starts it, without retries. */
 export async function startCodex({ url, model }: Pick<Endpoint, "url" | "model">): Promise<StartedProgram> {
-  const workplace = await workplaceOf(codexProgram);
+  const workplace = await createWorkplace(codexProgram);
   const launch = launches["codex"]?.({ url, model, needsKey: false }, undefined);
   const retries = ["request", "stream"].flatMap((kind) => [
     "-c",
@@ -28,16 +27,16 @@ async function runCommands(endpoint: Pick<Endpoint, "url" | "model">): Promise<v
   try {
     for (const args of [["List the files"], ["resume", "--last", "Again"]]) {
       const { output, errors, exitCode } = await codex.run(...args, "--skip-git-repo-check");
-      assert.equal(exitCode, 0, failureIn(errors));
+      assert.equal(exitCode, 0, lastErrorIn(errors));
       assertUsedTool(output.trim());
-      assert.ok(errors.includes("note.txt"), `it did not run the command: ${failureIn(errors)}`);
+      assert.ok(errors.includes("note.txt"), `it did not run the command: ${lastErrorIn(errors)}`);
     }
   } finally {
     codex.remove();
   }
 }
 
-function failureIn(errors: string): string {
+function lastErrorIn(errors: string): string {
   return errors.match(/\bERROR:? .*$/gm)?.at(-1) ?? errors.slice(-200);
 }
 
@@ -46,7 +45,7 @@ export const codex: Client = {
   version: codexProgram.version,
   timeoutMs: 180_000,
   scenarios: {
-    "commands, over several turns": runCommands,
+    "commands over several turns": runCommands,
     "commands with a model that cannot think": ({ url, plainModel }) =>
       runCommands({ url, model: plainModel }),
   },

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { launches } from "../../scripts/connect/client-launches.ts";
 import { type Endpoint, recipes } from "../../scripts/connect/client-recipes.ts";
 import { assertUsedTool, type Client } from "../client.ts";
-import { workplaceOf } from "./program.ts";
+import { createWorkplace } from "./program.ts";
 
 const CONTEXT = 65_536;
 
-export interface Place {
+export interface AgentContext {
   readonly endpoint: Endpoint;
   readonly folder: string;
   readonly home: string;
@@ -20,11 +20,11 @@ export interface CodingAgent {
   readonly version: string;
   readonly bin: string;
   readonly route: string;
-  /** Its tool that runs commands. */
+  /** The name of its tool that runs commands. */
   readonly shell: string;
-  /** Writes its settings, and returns its variables. */
-  readonly set: (place: Place) => Readonly<Record<string, string>>;
-  readonly args: (prompt: string, place: Place, continues: boolean) => readonly string[];
+  /** Writes its settings and returns its environment variables. */
+  readonly configure: (context: AgentContext) => Readonly<Record<string, string>>;
+  readonly args: (prompt: string, context: AgentContext, continues: boolean) => readonly string[];
 }
 
 /** The lines of a client's recipe. */
@@ -42,7 +42,7 @@ function recipeVariables(title: string, endpoint: Endpoint): Record<string, stri
   return Object.fromEntries(pairs.map(([, name = "", value = ""]) => [name, value]));
 }
 
-/** The version of a program that its recipe names. */
+/** The version that the recipe of a program was tested with. */
 function testedVersion(name: string): string {
   const tested = recipes.flatMap((recipe) => recipe.tested ?? []);
   const version = tested.find((each) => each.kind === "program" && each.name === name)?.version;
@@ -50,7 +50,7 @@ function testedVersion(name: string): string {
   return version;
 }
 
-/** @param more what differs from the recipe */
+/** @param more variables in addition to the recipe */
 function copilot(
   title: string,
   route: string,
@@ -63,7 +63,7 @@ function copilot(
     bin: "copilot",
     route,
     shell: "bash",
-    set: ({ endpoint }) => ({ ...recipeVariables("GitHub Copilot CLI", endpoint), ...more(endpoint) }),
+    configure: ({ endpoint }) => ({ ...recipeVariables("GitHub Copilot CLI", endpoint), ...more(endpoint) }),
     args: (prompt, _, continues) => [
       ...(continues ? ["--continue"] : []),
       ...["--allow-all-tools", "--silent", "-p", prompt],
@@ -79,9 +79,9 @@ export const codingAgents: readonly CodingAgent[] = [
     bin: "opencode",
     route: "/v1/chat/completions",
     shell: "bash",
-    set: ({ endpoint, folder }) => {
+    configure: ({ endpoint, folder }) => {
       writeFileSync(join(folder, "opencode.json"), recipeLines("opencode", endpoint).join("\n"));
-      // Nothing is fetched that the test is not about.
+      // Prevents downloads that the test does not need.
       return { OPENCODE_DISABLE_MODELS_FETCH: "1", OPENCODE_DISABLE_AUTOUPDATE: "1" };
     },
     args: (prompt, _, continues) => ["run", ...(continues ? ["--continue"] : []), prompt],
@@ -93,7 +93,7 @@ export const codingAgents: readonly CodingAgent[] = [
     bin: "cn",
     route: "/v1/chat/completions",
     shell: "Bash",
-    set: ({ endpoint, home }) => {
+    configure: ({ endpoint, home }) => {
       const head = ["name: test", "version: 1.0.0", "schema: v1", "models:"];
       const models = recipeLines("Continue", endpoint).map((line) => `  ${line}`);
       writeFileSync(join(home, "config.yaml"), [...head, ...models].join("\n"));
@@ -106,10 +106,10 @@ export const codingAgents: readonly CodingAgent[] = [
     ],
   },
   copilot("GitHub Copilot CLI", "/v1/chat/completions", () => ({})),
-  copilot("GitHub Copilot CLI by the Responses API", "/v1/responses", () => ({
+  copilot("GitHub Copilot CLI with the Responses API", "/v1/responses", () => ({
     COPILOT_PROVIDER_WIRE_API: "responses",
   })),
-  copilot("GitHub Copilot CLI by Anthropic's API", "/v1/messages", ({ url }) => ({
+  copilot("GitHub Copilot CLI with Anthropic's API", "/v1/messages", ({ url }) => ({
     COPILOT_PROVIDER_TYPE: "anthropic",
     COPILOT_PROVIDER_BASE_URL: url,
   })),
@@ -120,7 +120,7 @@ export const codingAgents: readonly CodingAgent[] = [
     bin: "qwen",
     route: "/v1/chat/completions",
     shell: "run_shell_command",
-    set: ({ endpoint }) => launches["qwen"]?.(endpoint, undefined).env ?? {},
+    configure: ({ endpoint }) => launches["qwen"]?.(endpoint, undefined).env ?? {},
     args: (prompt, { endpoint }, continues) => [
       ...(launches["qwen"]?.(endpoint, undefined).args ?? []),
       "--yolo",
@@ -132,13 +132,13 @@ export const codingAgents: readonly CodingAgent[] = [
 
 /** A coding agent with the settings of its recipe. */
 export async function startAgent(agent: CodingAgent, { url, model }: Pick<Endpoint, "url" | "model">) {
-  const workplace = await workplaceOf(agent);
+  const workplace = await createWorkplace(agent);
   const { folder, home, remove } = workplace;
   const endpoint = { url, model, needsKey: false, contextLength: CONTEXT };
-  const place: Place = { endpoint, folder, home };
-  const env = { NO_COLOR: "1", ...agent.set(place) };
+  const context: AgentContext = { endpoint, folder, home };
+  const env = { NO_COLOR: "1", ...agent.configure(context) };
   const run = (prompt: string, continues: boolean) =>
-    workplace.run(agent.args(prompt, place, continues), env);
+    workplace.run(agent.args(prompt, context, continues), env);
   return { folder, home, run, remove };
 }
 
@@ -163,5 +163,5 @@ export const codingAgentClients: readonly Client[] = codingAgents.map((agent) =>
   name: agent.title,
   version: agent.version,
   timeoutMs: 180_000,
-  scenarios: { "commands, over several turns": (endpoint) => runCommands(agent, endpoint) },
+  scenarios: { "commands over several turns": (endpoint) => runCommands(agent, endpoint) },
 }));

@@ -10,13 +10,13 @@ import type { Client, Scenario } from "../client.ts";
 const examples = ({ model }: { readonly model: string }) =>
   curlExamples({ text: model, vision: model, embedding: model });
 
-/** Of the examples, one is for a model that is not there, and one has comments, which are not JSON. */
-function statusOf({ body = "" }: CurlExample): number {
+/** One example uses a missing model, and one contains comments, which are invalid JSON. */
+function expectedStatus({ body = "" }: CurlExample): number {
   if (body.includes("missing")) return 404;
   return body.includes("// ") ? 400 : 200;
 }
 
-/** The requests that Ollama's documentation shows with curl. */
+/** The curl examples of Ollama's documentation. */
 export const curl: Client = {
   name: "curl examples of Ollama's documentation",
   version: versions.ollama,
@@ -27,7 +27,7 @@ export const curl: Client = {
         const example = examples({ model })[index];
         assert.ok(example);
         const { status } = await shapeOfResponse(url, example);
-        assert.equal(status, statusOf(example));
+        assert.equal(status, expectedStatus(example));
       },
     ]),
   ),

@@ -5,13 +5,13 @@ import type { BaseChatModel } from "@langchain/core/language_models/chat_models"
 import { ChatOllama, OllamaEmbeddings } from "@langchain/ollama";
 import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai";
 import {
-  assertSays,
+  assertReply,
   assertUsedTool,
   assertVector,
   type Client,
   type Endpoint,
   installedVersion,
-  joined,
+  joinStream,
   place,
   question,
   type Scenario,
@@ -35,33 +35,33 @@ const ollama = ({ url, model }: Endpoint) => ({ baseUrl: url, maxRetries: 0, mod
 
 function scenariosOf(chat: (endpoint: Endpoint) => Chat): Record<string, Scenario> {
   return {
-    async answer(endpoint) {
-      assertSays((await chat(endpoint).invoke(question)).text, "first");
+    async response(endpoint) {
+      assertReply((await chat(endpoint).invoke(question)).text, "first");
     },
     async stream(endpoint) {
       const stream = await chat(endpoint).stream(question);
       const texts = (async function* () {
         for await (const chunk of stream) yield chunk.text;
       })();
-      assertSays(await joined(texts), "first");
+      assertReply(await joinStream(texts), "first");
     },
     async "several turns"(endpoint) {
-      assertSays((await chat(endpoint).invoke(turns)).text, "again");
+      assertReply((await chat(endpoint).invoke(turns)).text, "again");
     },
     async tool(endpoint) {
       const { name, description, schema } = weather;
       const bound = chat(endpoint).bindTools([
         { type: "function", function: { name, description, parameters: schema } },
       ]);
-      const asked = new HumanMessage(question);
-      const answer = await bound.invoke([asked]);
-      const [call] = answer.tool_calls ?? [];
+      const message = new HumanMessage(question);
+      const response = await bound.invoke([message]);
+      const [call] = response.tool_calls ?? [];
       assert.ok(call, "it did not call the tool");
       const result = new ToolMessage({
         content: weather.run(call.args as { city: string }),
         tool_call_id: call.id ?? "",
       });
-      assertUsedTool((await bound.invoke([asked, answer, result])).text);
+      assertUsedTool((await bound.invoke([message, response, result])).text);
     },
     async "structured output"(endpoint) {
       const structured = chat(endpoint).withStructuredOutput(weather.schema, { name: "place" });
@@ -78,8 +78,8 @@ function embeddings(embedder: (endpoint: Endpoint) => Pick<OpenAIEmbeddings, "em
   };
 }
 
-function clientOf(packageName: string, way: string, scenarios: Client["scenarios"]): Client {
-  return { name: `${packageName}${way}`, version: installedVersion(packageName), scenarios };
+function clientOf(packageName: string, suffix: string, scenarios: Client["scenarios"]): Client {
+  return { name: `${packageName}${suffix}`, version: installedVersion(packageName), scenarios };
 }
 
 export const langchain: readonly Client[] = [

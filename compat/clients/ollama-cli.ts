@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { runProgram } from "../../test-support/host/client-program.ts";
-import { assertSays, type Client, question } from "../client.ts";
+import { assertReply, type Client, question } from "../client.ts";
 
-/** Ollama's own command line. */
+/** Ollama's command-line client. */
 export function ollamaCli(program: string, version: string): Client {
   const run = async (url: string, ...args: string[]) => {
     const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], OLLAMA_HOST: url };
@@ -15,7 +15,7 @@ export function ollamaCli(program: string, version: string): Client {
     version,
     scenarios: {
       async run({ url, model }) {
-        assertSays((await run(url, "run", model, question, "--think=false")).trim(), "first");
+        assertReply((await run(url, "run", model, question, "--think=false")).trim(), "first");
       },
       async "run with thinking"({ url, model }) {
         assert.match(
@@ -25,7 +25,7 @@ export function ollamaCli(program: string, version: string): Client {
       },
       async "list, show and ps"({ url, model }) {
         assert.ok((await run(url, "list")).includes(model), "list lacks the model");
-        assert.ok((await run(url, "show", model)).includes("thinking"), "show lacks what the model can do");
+        assert.ok((await run(url, "show", model)).includes("thinking"), "show lacks the capabilities");
         assert.ok((await run(url, "ps")).includes(model), "ps lacks the model");
       },
     },

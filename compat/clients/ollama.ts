@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { type Message, Ollama } from "ollama";
 import {
-  assertSays,
+  assertReply,
   assertThought,
   assertVector,
   type Client,
   type Endpoint,
   installedVersion,
-  joined,
+  joinStream,
   picture,
   place,
   question,
   turns,
   weather,
 } from "../client.ts";
-import { lookAt } from "../model/script.ts";
+import { imagePrompt } from "../model/script.ts";
 
 const messages = [{ role: "user", content: question }];
 const { run, schema, ...named } = weather;
@@ -26,59 +26,59 @@ function ollamaOf({ url }: Endpoint): Ollama {
 
 async function useTool(endpoint: Endpoint, isStreamed: boolean): Promise<void> {
   const ollama = ollamaOf(endpoint);
-  const ask = async (all: Message[]): Promise<Message> => {
+  const chat = async (all: Message[]): Promise<Message> => {
     const body = { model: endpoint.model, messages: all, tools };
     if (!isStreamed) return (await ollama.chat(body)).message;
-    const whole: Message = { role: "assistant", content: "", thinking: "", tool_calls: [] };
+    const complete: Message = { role: "assistant", content: "", thinking: "", tool_calls: [] };
     for await (const { message } of await ollama.chat({ ...body, stream: true })) {
-      whole.content += message.content;
-      whole.thinking = `${whole.thinking ?? ""}${message.thinking ?? ""}`;
-      whole.tool_calls?.push(...(message.tool_calls ?? []));
+      complete.content += message.content;
+      complete.thinking = `${complete.thinking ?? ""}${message.thinking ?? ""}`;
+      complete.tool_calls?.push(...(message.tool_calls ?? []));
     }
-    return whole;
+    return complete;
   };
-  const asked: Message[] = [...messages];
-  const answer = await ask(asked);
-  const [call] = answer.tool_calls ?? [];
+  const conversation: Message[] = [...messages];
+  const reply = await chat(conversation);
+  const [call] = reply.tool_calls ?? [];
   assert.ok(call, "it did not call the tool");
   const result = {
     role: "tool",
     tool_name: call.function.name,
     content: run(call.function.arguments as never),
   };
-  assertSays((await ask([...asked, answer, result])).content, "thoughtful");
+  assertReply((await chat([...conversation, reply, result])).content, "thoughtful");
 }
 
 export const ollama: Client = {
   name: "ollama",
   version: installedVersion("ollama"),
   scenarios: {
-    async answer(endpoint) {
-      const answer = await ollamaOf(endpoint).chat({ model: endpoint.model, messages });
-      assertSays(answer.message.content, "first");
-      assert.ok(answer.eval_count > 0 && answer.done_reason === "stop", "no usage");
+    async response(endpoint) {
+      const response = await ollamaOf(endpoint).chat({ model: endpoint.model, messages });
+      assertReply(response.message.content, "first");
+      assert.ok(response.eval_count > 0 && response.done_reason === "stop", "no usage");
     },
     async stream(endpoint) {
       const stream = await ollamaOf(endpoint).chat({ model: endpoint.model, messages, stream: true });
       const texts = (async function* () {
         for await (const { message } of stream) yield message.content;
       })();
-      assertSays(await joined(texts), "first");
+      assertReply(await joinStream(texts), "first");
     },
     async "several turns"(endpoint) {
-      const answer = await ollamaOf(endpoint).chat({ model: endpoint.model, messages: turns });
-      assertSays(answer.message.content, "again");
+      const response = await ollamaOf(endpoint).chat({ model: endpoint.model, messages: turns });
+      assertReply(response.message.content, "again");
     },
     tool: (endpoint) => useTool(endpoint, false),
     "streamed tool": (endpoint) => useTool(endpoint, true),
     async "structured output"(endpoint) {
-      const answer = await ollamaOf(endpoint).chat({ model: endpoint.model, messages, format: schema });
-      assert.deepEqual(JSON.parse(answer.message.content), place);
+      const response = await ollamaOf(endpoint).chat({ model: endpoint.model, messages, format: schema });
+      assert.deepEqual(JSON.parse(response.message.content), place);
     },
     async image(endpoint) {
-      const seen = [{ role: "user", content: lookAt, images: [picture] }];
-      const answer = await ollamaOf(endpoint).chat({ model: endpoint.model, messages: seen });
-      assertSays(answer.message.content, "image");
+      const withImage = [{ role: "user", content: imagePrompt, images: [picture] }];
+      const response = await ollamaOf(endpoint).chat({ model: endpoint.model, messages: withImage });
+      assertReply(response.message.content, "image");
     },
     async thinking(endpoint) {
       const ollama = ollamaOf(endpoint);
@@ -86,11 +86,11 @@ export const ollama: Client = {
       assertThought(thoughtful.message.thinking);
       const quick = await ollama.chat({ model: endpoint.model, messages, think: false });
       assert.equal(quick.message.thinking, undefined);
-      assertSays(quick.message.content, "first");
+      assertReply(quick.message.content, "first");
     },
     async generate(endpoint) {
-      const answer = await ollamaOf(endpoint).generate({ model: endpoint.model, prompt: question });
-      assertSays(answer.response, "first");
+      const response = await ollamaOf(endpoint).generate({ model: endpoint.model, prompt: question });
+      assertReply(response.response, "first");
     },
     async embeddings(endpoint) {
       const { embeddings } = await ollamaOf(endpoint).embed({ model: endpoint.model, input: ["a", "b"] });

@@ -7,7 +7,7 @@ import {
   type AgentInputItem,
 } from "@openai/agents";
 import {
-  assertSays,
+  assertReply,
   assertUsedTool,
   type Client,
   type Endpoint,
@@ -28,7 +28,7 @@ function scenariosOf(ModelOfApi: ModelClass): Record<string, Scenario> {
     description,
     parameters: schema,
     strict: true,
-    execute: (given) => run(given as { city: string }),
+    execute: (args) => run(args as { city: string }),
   });
   const agentOf = (endpoint: Endpoint, tools = [lookUp]) =>
     new Agent({
@@ -37,21 +37,21 @@ function scenariosOf(ModelOfApi: ModelClass): Record<string, Scenario> {
       model: new ModelOfApi(openaiOf(endpoint), endpoint.model),
       tools,
     });
-  const later: AgentInputItem = { role: "user", content: "And now?" };
+  const nextMessage: AgentInputItem = { role: "user", content: "And now?" };
   return {
-    async answer(endpoint) {
-      assertSays((await runner.run(agentOf(endpoint, []), question)).finalOutput, "first");
+    async response(endpoint) {
+      assertReply((await runner.run(agentOf(endpoint, []), question)).finalOutput, "first");
     },
     async "several turns"(endpoint) {
       const agent = agentOf(endpoint, []);
       const { history } = await runner.run(agent, question);
-      assertSays((await runner.run(agent, [...history, later])).finalOutput, "again");
+      assertReply((await runner.run(agent, [...history, nextMessage])).finalOutput, "again");
     },
     async tool(endpoint) {
       const agent = agentOf(endpoint);
       const first = await runner.run(agent, question);
       assertUsedTool(first.finalOutput);
-      assertUsedTool((await runner.run(agent, [...first.history, later])).finalOutput);
+      assertUsedTool((await runner.run(agent, [...first.history, nextMessage])).finalOutput);
     },
     async "streamed tool"(endpoint) {
       const result = await runner.run(agentOf(endpoint), question, { stream: true });

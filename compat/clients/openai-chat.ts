@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
 import {
-  assertSays,
+  assertReply,
   assertThought,
   assertUsedTool,
   assertVector,
   type Client,
   type Endpoint,
   installedVersion,
-  joined,
+  joinStream,
   picture,
   place,
   question,
   turns,
   weather,
 } from "../client.ts";
-import { lookAt } from "../model/script.ts";
+import { imagePrompt } from "../model/script.ts";
 
 export function openaiOf({ url }: Endpoint): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
@@ -41,19 +41,19 @@ export const openaiChat: Client = {
   name: "openai, Chat Completions",
   version: installedVersion("openai"),
   scenarios: {
-    async answer(endpoint) {
+    async response(endpoint) {
       const { choices, usage } = await openaiOf(endpoint).chat.completions.create({
         model: endpoint.model,
         messages,
       });
-      assertSays(choices[0]?.message.content, "first");
+      assertReply(choices[0]?.message.content, "first");
       assert.equal(choices[0]?.finish_reason, "stop");
       assert.ok((usage?.completion_tokens ?? 0) > 0, "no usage");
     },
     async stream(endpoint) {
       const body = { model: endpoint.model, messages, stream_options: { include_usage: true } };
       const stream = await openaiOf(endpoint).chat.completions.create({ ...body, stream: true });
-      assertSays(await joined(textsOf(stream)), "first");
+      assertReply(await joinStream(textsOf(stream)), "first");
       const final = await openaiOf(endpoint).chat.completions.stream(body).finalChatCompletion();
       assert.ok((final.usage?.completion_tokens ?? 0) > 0, "no usage");
     },
@@ -62,9 +62,9 @@ export const openaiChat: Client = {
         model: endpoint.model,
         messages: turns,
       });
-      assertSays(choices[0]?.message.content, "again");
+      assertReply(choices[0]?.message.content, "again");
     },
-    async "answer sent back as it came"(endpoint) {
+    async "response sent back unchanged"(endpoint) {
       const { chat } = openaiOf(endpoint);
       const first = await chat.completions.create({ model: endpoint.model, messages });
       const message = first.choices[0]?.message;
@@ -73,7 +73,7 @@ export const openaiChat: Client = {
         model: endpoint.model,
         messages: [...messages, message, ...messages],
       });
-      assertSays(choices[0]?.message.content, "again");
+      assertReply(choices[0]?.message.content, "again");
     },
     async tool(endpoint) {
       const runner = openaiOf(endpoint).chat.completions.runTools({
@@ -92,7 +92,7 @@ export const openaiChat: Client = {
       });
       assertUsedTool(await runner.finalContent());
     },
-    async "demanded tool"(endpoint) {
+    async "forced tool"(endpoint) {
       const { function: definition } = runnable;
       const { choices } = await openaiOf(endpoint).chat.completions.create({
         model: endpoint.model,
@@ -125,13 +125,13 @@ export const openaiChat: Client = {
           {
             role: "user",
             content: [
-              { type: "text", text: lookAt },
+              { type: "text", text: imagePrompt },
               { type: "image_url", image_url: { url } },
             ],
           },
         ],
       });
-      assertSays(choices[0]?.message.content, "image");
+      assertReply(choices[0]?.message.content, "image");
     },
     async thinking(endpoint) {
       const { choices } = await openaiOf(endpoint).chat.completions.create({
@@ -140,15 +140,15 @@ export const openaiChat: Client = {
         reasoning_effort: "low",
       });
       assertThought((choices[0]?.message as { reasoning?: string }).reasoning);
-      assertSays(choices[0]?.message.content, "first");
+      assertReply(choices[0]?.message.content, "first");
     },
-    async "effort for a model that cannot think"(endpoint) {
+    async "reasoning effort with a model that cannot think"(endpoint) {
       const { choices } = await openaiOf(endpoint).chat.completions.create({
         model: endpoint.plainModel,
         messages,
         reasoning_effort: "low",
       });
-      assertSays(choices[0]?.message.content, "first");
+      assertReply(choices[0]?.message.content, "first");
     },
     async completions(endpoint) {
       const { choices } = await openaiOf(endpoint).completions.create({

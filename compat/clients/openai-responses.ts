@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import type { ResponseInputItem, ResponseOutputItem } from "openai/resources/responses/responses";
 import {
-  assertSays,
+  assertReply,
   assertThought,
   assertUsedTool,
   type Client,
   type Endpoint,
   installedVersion,
-  joined,
+  joinStream,
   picture,
   place,
   question,
   turns,
   weather,
 } from "../client.ts";
-import { lookAt } from "../model/script.ts";
+import { imagePrompt } from "../model/script.ts";
 import { openaiOf } from "./openai-chat.ts";
 
 const tools = [
@@ -41,18 +41,18 @@ function resultsOf(output: readonly ResponseOutputItem[]): ResponseInputItem[] {
   );
 }
 
-/** Two turns with a tool, in which the client sends everything back. */
+/** Two turns with a tool, in which the client sends back the complete output. */
 async function useTool(endpoint: Endpoint, isStreamed: boolean): Promise<void> {
   const { responses } = openaiOf(endpoint);
-  const ask = (input: ResponseInputItem[]) => {
+  const respond = (input: ResponseInputItem[]) => {
     const body = { model: endpoint.model, input, tools, store: false };
     return isStreamed ? responses.stream(body).finalResponse() : responses.create(body);
   };
   const input: ResponseInputItem[] = [{ role: "user", content: question }];
-  const first = await ask(input);
+  const first = await respond(input);
   const results = resultsOf(first.output);
   assert.equal(results.length, 1, "it did not call the tool");
-  const second = await ask([...input, ...(first.output as ResponseInputItem[]), ...results]);
+  const second = await respond([...input, ...(first.output as ResponseInputItem[]), ...results]);
   assertUsedTool(second.output_text);
 }
 
@@ -60,10 +60,10 @@ export const openaiResponses: Client = {
   name: "openai, Responses",
   version: installedVersion("openai"),
   scenarios: {
-    async answer(endpoint) {
+    async response(endpoint) {
       const { responses } = openaiOf(endpoint);
       const response = await responses.create({ model: endpoint.model, input: question });
-      assertSays(response.output_text, "first");
+      assertReply(response.output_text, "first");
       assert.equal(response.status, "completed");
       assert.ok((response.usage?.output_tokens ?? 0) > 0, "no usage");
     },
@@ -72,12 +72,12 @@ export const openaiResponses: Client = {
       const texts = (async function* () {
         for await (const event of stream) if (event.type === "response.output_text.delta") yield event.delta;
       })();
-      assertSays(await joined(texts), "first");
-      assertSays((await stream.finalResponse()).output_text, "first");
+      assertReply(await joinStream(texts), "first");
+      assertReply((await stream.finalResponse()).output_text, "first");
     },
     async "several turns"(endpoint) {
       const { responses } = openaiOf(endpoint);
-      assertSays((await responses.create({ model: endpoint.model, input: turns })).output_text, "again");
+      assertReply((await responses.create({ model: endpoint.model, input: turns })).output_text, "again");
     },
     tool: (endpoint) => useTool(endpoint, false),
     "streamed tool": (endpoint) => useTool(endpoint, true),
@@ -89,7 +89,7 @@ export const openaiResponses: Client = {
         input: "And now?",
         previous_response_id: first.id,
       });
-      assertSays(second.output_text, "again");
+      assertReply(second.output_text, "again");
     },
     async "structured output"(endpoint) {
       const response = await openaiOf(endpoint).responses.parse({
@@ -107,13 +107,13 @@ export const openaiResponses: Client = {
           {
             role: "user",
             content: [
-              { type: "input_text", text: lookAt },
+              { type: "input_text", text: imagePrompt },
               { type: "input_image", image_url, detail: "auto" },
             ],
           },
         ],
       });
-      assertSays(response.output_text, "image");
+      assertReply(response.output_text, "image");
     },
     async thinking(endpoint) {
       const response = await openaiOf(endpoint).responses.create({
@@ -123,15 +123,15 @@ export const openaiResponses: Client = {
       });
       const thought = response.output.find((item) => item.type === "reasoning");
       assertThought(thought?.summary[0]?.text);
-      assertSays(response.output_text, "first");
+      assertReply(response.output_text, "first");
     },
-    async "effort for a model that cannot think"(endpoint) {
+    async "reasoning effort with a model that cannot think"(endpoint) {
       const response = await openaiOf(endpoint).responses.create({
         model: endpoint.plainModel,
         input: question,
         reasoning: { effort: "low" },
       });
-      assertSays(response.output_text, "first");
+      assertReply(response.output_text, "first");
     },
   },
 };

@@ -8,7 +8,7 @@ import { openaiAgents } from "./openai-agents.ts";
 import { openaiChat } from "./openai-chat.ts";
 import { openaiResponses } from "./openai-responses.ts";
 
-/** The clients that are npm packages, and requests as they are written by hand. */
+/** The clients that are npm packages, and hand-written requests. */
 export const packages: readonly Client[] = [
   openaiChat,
   openaiResponses,

@@ -9,17 +9,17 @@ export interface Program {
   readonly bin: string;
 }
 
-/** A program in its workplace, with its settings. */
+/** A program with its settings in its workplace. */
 export type StartedProgram = Omit<Workplace, "run"> & {
   readonly run: (...args: string[]) => ReturnType<typeof runProgram>;
 };
 
-/** The path of a program, which is installed if it is not there: that takes minutes. */
+/** Returns the path of a program. Installs it if necessary, which takes minutes. */
 export function install({ package: name, version, bin }: Program): Promise<string> {
   return installedProgram(name, version, bin);
 }
 
-/** A program's environment: its own home and a working folder with a file. */
+/** A separate home and working folder for a program. */
 export interface Workplace {
   readonly home: string;
   readonly folder: string;
@@ -27,8 +27,8 @@ export interface Workplace {
   readonly remove: () => void;
 }
 
-/** A workplace for a program, which is installed if it is not there. */
-export async function workplaceOf(program: Program): Promise<Workplace> {
+/** Creates a workplace for a program, and installs the program if necessary. */
+export async function createWorkplace(program: Program): Promise<Workplace> {
   const path = await install(program);
   const [home, folder] = ["home", "work"].map((kind) =>
     mkdtempSync(join(tmpdir(), `${program.bin}-${kind}-`)),

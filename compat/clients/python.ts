@@ -3,18 +3,18 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Requirements, runPython } from "../../tests/e2e/python.ts";
 import type { Client, Endpoint, Scenario } from "../client.ts";
-import { type Reply, says, textOf } from "../model/script.ts";
+import { type Reply, replies, textOf } from "../model/script.ts";
 
 type Outcomes = Readonly<Record<string, Readonly<Record<string, string | null>>>>;
 
 const folder = join(import.meta.dirname, "..", "python");
 const pinFolder = join(import.meta.dirname, "..", "..", "tests", "e2e", "python");
 const texts = JSON.stringify(
-  Object.fromEntries((Object.keys(says) as Reply[]).map((reply) => [reply, textOf(reply)])),
+  Object.fromEntries((Object.keys(replies) as Reply[]).map((reply) => [reply, textOf(reply)])),
 );
 
-/** What came of the scenarios of a module with an endpoint: they run in one process, which is slow to start. */
-class Module {
+/** Runs all scenarios of a Python module with an endpoint in one process, because Python is slow to start. */
+class ScenarioModule {
   readonly #name: string;
   readonly #requirements: Requirements;
   readonly #outcomes = new Map<string, Promise<Outcomes>>();
@@ -28,17 +28,17 @@ class Module {
     let outcomes = this.#outcomes.get(url);
     if (outcomes === undefined) {
       const args = [join(folder, "run.py"), this.#name, url, model, texts];
-      // Prices and traces that packages would fetch and send.
+      // Keeps packages from fetching prices and sending traces.
       const env = { LITELLM_LOCAL_MODEL_COST_MAP: "True", OPENAI_AGENTS_DISABLE_TRACING: "1" };
-      outcomes = runPython(args, env, this.#requirements).then(lastLine);
+      outcomes = runPython(args, env, this.#requirements).then(parseLastLine);
       this.#outcomes.set(url, outcomes);
     }
     return outcomes;
   }
 }
 
-/** Some packages print advice of their own before it. */
-function lastLine(text: string): Outcomes {
+/** Some packages print advice before the result. */
+function parseLastLine(text: string): Outcomes {
   return JSON.parse(text.trim().split("\n").at(-1) ?? "") as Outcomes;
 }
 
@@ -49,7 +49,7 @@ function pinnedVersion(requirements: string, packageName: string): string {
 }
 
 function clientOf(
-  module: Module,
+  module: ScenarioModule,
   key: string,
   scenarios: readonly string[],
   rest: Omit<Client, "scenarios">,
@@ -65,9 +65,9 @@ function clientOf(
 }
 
 const slow = { timeoutMs: 300_000 };
-const basics = ["answer", "stream", "several turns", "tool", "structured output", "embeddings", "models"];
+const basics = ["response", "stream", "several turns", "tool", "structured output", "embeddings", "models"];
 const chats = [
-  "answer",
+  "response",
   "stream",
   "several turns",
   "tool",
@@ -75,11 +75,11 @@ const chats = [
   "structured output",
   "embeddings",
 ];
-// Its provider for /api/generate makes one prompt of a conversation.
-const generates = ["answer", "stream", "structured output", "embeddings"];
-const agentTurns = ["tool, over two turns", "streamed tool, over two turns"];
+// The provider for /api/generate converts a conversation to a single prompt.
+const generates = ["response", "stream", "structured output", "embeddings"];
+const agentTurns = ["tool over two turns", "streamed tool over two turns"];
 
-/** Of each module: its pins, and of each of its clients what it is called, its package, and its scenarios. */
+/** The Python modules with their pins; each client has a title, a package and scenarios. */
 const modules: Readonly<
   Record<
     string,
@@ -124,7 +124,7 @@ const modules: Readonly<
 
 export const python: readonly Client[] = Object.entries(modules).flatMap(
   ([name, { requirements, clients }]) => {
-    const module = new Module(name, requirements);
+    const module = new ScenarioModule(name, requirements);
     return Object.entries(clients).map(([key, [title, packageName, scenarios]]) =>
       clientOf(module, key, scenarios, {
         name: title,

@@ -1,4 +1,4 @@
-// Writes GGUF files, as far as a model of a few vectors needs them: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+// Writes GGUF files, with just the features that the scripted model needs: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 const VERSION = 3;
 const ALIGNMENT = 32;

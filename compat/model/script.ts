@@ -1,8 +1,8 @@
-// What the model of the compatibility matrix says, whatever its conversation is about: the text depends on the tools
-// that it has, on the last message, and on whether it was sent earlier turns. The weights (weights.ts) and the fake
-// Ollama of the tests say the same.
+// The replies of the model of the compatibility matrix. They depend on the available tools, on the role of the last
+// message, and on whether there were earlier turns, but not on the topic. The weights (weights.ts) and the fake Ollama of
+// the tests generate the same texts.
 
-/** The tools that the model calls if it has them, with the arguments that it gives them. */
+/** The tools that the model calls if they are available, with their arguments. */
 export const calls = {
   weather: { city: "Oslo" },
   exec_command: { cmd: "ls" },
@@ -15,39 +15,39 @@ export type ToolName = keyof typeof calls;
 
 export const toolNames = Object.keys(calls) as readonly ToolName[];
 
-/** What it says where it calls no tool, in the pieces that it is streamed in: no piece is in two texts. */
-export const says = {
+/** The texts by state, in pieces as they are streamed. Each piece must be unique. */
+export const replies = {
   /** To the first message. */
   first: ["Hello", " there", ", friend."],
   /** To a later message. */
   again: ["And hello", " once more!"],
   /** After the result of a tool. */
   result: ["It rains", " in Oslo."],
-  /** After the result of a tool, where its thinking of before was sent back to it. */
+  /** After the result of a tool, if the client sent back the thinking. */
   thoughtful: ["As I thought,", " it rains."],
   /** To a message with an image. */
   image: ["I see", " a picture."],
 } as const;
 
-export type Reply = keyof typeof says;
+export type Reply = keyof typeof replies;
 
 export function textOf(reply: Reply): string {
-  return says[reply].join("");
+  return replies[reply].join("");
 }
 
-/** What the model has to fill in where a schema wants any string. */
+/** The value for any string in a schema. */
 export const anyString = "Oslo";
 
-/** Its thinking before a text or a tool call, in pieces. */
+/** The thinking before a text or a tool call, in pieces. */
 export function thoughtsBefore(state: Reply | ToolName): readonly [string, string] {
   return [`Next is: ${state}`, `, so ${state}.`];
 }
 
-/** The response to a message with an image. */
-export const lookAt = "Look";
+/** The text of each message with an image; the template detects the image by it. */
+export const imagePrompt = "Look";
 
 /**
- * Begins a call of a tool. It holds no word: Ollama looks for the name of a tool in all of the text from here on, and some
- * client's tool is called like the usual tag.
+ * Begins a tool call. It contains no word, because Ollama searches all text after it for tool names, and some client has
+ * a tool with the name of the usual tag.
  */
 export const callTag = "<@>";

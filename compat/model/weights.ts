@@ -1,10 +1,10 @@
 import { ggufFile, type GgufValue, type Tensor } from "./gguf.ts";
-import { anyString, calls, callTag, type Reply, says, thoughtsBefore, type ToolName } from "./script.ts";
+import { anyString, calls, callTag, type Reply, replies, thoughtsBefore, type ToolName } from "./script.ts";
 
-// A model whose next token depends on nothing but the last one: every token has a dimension of its own, attention and
-// feed-forward layer add nothing, and the output matrix is the table of what follows what. The template (template.ts)
-// ends each prompt with the token that begins the right text. Where a grammar excludes that text, the model continues
-// byte by byte with whatever is likely in JSON.
+// A model whose next token depends only on the last one: every token has its own dimension, the attention and
+// feed-forward layers add nothing, and the output matrix is a table of successors. The template (template.ts) ends each
+// prompt with the token that begins the matching text. If a grammar excludes that text, the model continues byte by byte
+// with likely JSON.
 
 const WIDTH = 512;
 const HEADS = 8;
@@ -19,20 +19,20 @@ const CONTROL = 3;
 
 const END = "<|end|>";
 
-// Far enough apart that no temperature that clients set makes a less likely token win.
+// So large that a less likely token never wins at the temperatures that clients set.
 const STEP = 100;
 
 /** The token that begins a text. */
-export function mark(state: string): string {
+export function stateToken(state: string): string {
   return `<|${state}|>`;
 }
 
 /**
- * The content of the model's file.
+ * The content of the model file.
  *
- * @param sees whether Ollama takes it for a model that sees. It has no projector: images reach the template only.
+ * @param hasVision whether Ollama detects a vision model. There is no projector: images only reach the template.
  */
-export function scriptedModel({ sees }: { readonly sees: boolean }): Buffer {
+export function scriptedModel({ hasVision }: { readonly hasVision: boolean }): Buffer {
   const { tokens, kinds, next } = vocabulary();
   const count = tokens.length;
   if (count > WIDTH) throw new Error(`${count} tokens do not fit into ${WIDTH} dimensions`);
@@ -76,7 +76,7 @@ export function scriptedModel({ sees }: { readonly sees: boolean }): Buffer {
     "llama.attention.layer_norm_rms_epsilon": { float32: EPSILON },
     "llama.rope.dimension_count": { uint32: HEAD_WIDTH },
     "llama.vocab_size": { uint32: count },
-    ...(sees && { "llama.vision.block_count": { uint32: 1 } }),
+    ...(hasVision && { "llama.vision.block_count": { uint32: 1 } }),
     "tokenizer.ggml.model": { string: "gpt2" },
     "tokenizer.ggml.pre": { string: "gpt-2" },
     "tokenizer.ggml.tokens": { strings: tokens },
@@ -88,20 +88,20 @@ export function scriptedModel({ sees }: { readonly sees: boolean }): Buffer {
   return ggufFile(metadata, tensors);
 }
 
-/** The texts by the state that they belong to, in pieces. */
+/** The texts by state, in pieces. */
 function texts(): readonly (readonly [Reply | ToolName, readonly string[]])[] {
-  const spoken = (Object.keys(says) as Reply[]).map((reply) => [reply, says[reply]] as const);
-  const called = (Object.keys(calls) as ToolName[]).map(
+  const textReplies = (Object.keys(replies) as Reply[]).map((reply) => [reply, replies[reply]] as const);
+  const toolCalls = (Object.keys(calls) as ToolName[]).map(
     (name) =>
       [name, [`${callTag}\n{"name": "${name}", "arguments": ${JSON.stringify(calls[name])}}`]] as const,
   );
-  return [...spoken, ...called];
+  return [...textReplies, ...toolCalls];
 }
 
 interface Vocabulary {
   readonly tokens: readonly string[];
   readonly kinds: readonly number[];
-  /** What follows a token, with its rank: the highest wins. */
+  /** The successors of a token with their ranks; the highest rank wins. */
   readonly next: (token: number) => Iterable<readonly [number, number]>;
 }
 
@@ -117,18 +117,18 @@ function vocabulary(): Vocabulary {
   const chain = (first: number, followers: readonly number[]): void => {
     for (const [i, token] of followers.entries()) chains.set(followers[i - 1] ?? first, token);
   };
-  // Each piece is a token of its own: the last one says where in which text the model is.
+  // Each piece is a token, so that the last token identifies the text and the position in it.
   const addPiece = (piece: string): number => {
     const text = Array.from(Buffer.from(piece), byteLetter).join("");
     if (tokens.includes(text)) throw new Error(`two texts have the piece "${piece}"`);
     return add(text, NORMAL);
   };
   for (const [state, pieces] of texts()) {
-    const spoken = [...pieces.map(addPiece), end];
-    chain(add(mark(state), CONTROL), spoken);
+    const reply = [...pieces.map(addPiece), end];
+    chain(add(stateToken(state), CONTROL), reply);
     const [begin, finish] = thoughtsBefore(state);
     const thoughts = [`<think>${begin}`, `${finish}</think>`].map(addPiece);
-    chain(add(mark(`think-${state}`), CONTROL), [...thoughts, ...spoken]);
+    chain(add(stateToken(`think-${state}`), CONTROL), [...thoughts, ...reply]);
   }
   return {
     tokens,
@@ -145,7 +145,7 @@ function vocabulary(): Vocabulary {
   };
 }
 
-/** The letter that stands for a byte in the vocabularies of GPT-2. */
+/** The character that represents a byte in the vocabulary of GPT-2. */
 function byteLetter(byte: number): string {
   const plain = (code: number) =>
     (code >= 33 && code <= 126) || (code >= 161 && code <= 172) || (code >= 174 && code <= 255);
@@ -155,7 +155,7 @@ function byteLetter(byte: number): string {
   return String.fromCodePoint(shifted);
 }
 
-/** Which bytes are likely after another in JSON, as [rank, byte]. */
+/** The likely bytes after a character in JSON, as [rank, byte]. */
 function likelyAfter(character: string): [number, number][] {
   const letters = Object.fromEntries(
     Array.from(anyString, (letter, i) => [letter, anyString[i + 1] ?? '"'] as const),

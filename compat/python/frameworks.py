@@ -16,7 +16,7 @@ parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "req
 tool = {"type": "function", "function": {"name": "weather", "description": "The weather", "parameters": parameters}}
 place = {"type": "json_schema", "json_schema": {"name": "place", "strict": True, "schema": parameters}}
 
-# One for all, as the clients' connections belong to it.
+# A single loop, because the clients' connections belong to it.
 loop = asyncio.new_event_loop()
 
 
@@ -25,51 +25,54 @@ def weather(city: str) -> str:
     return f"Rain in {city}"
 
 
-def clients(url, model, says):
+def clients(url, model, replies):
     client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
-    by_openai = OpenAIProvider(openai_client=client)
-    by_ollama = OllamaProvider(base_url=f"{url}/v1", api_key="none")
+    openai_provider = OpenAIProvider(openai_client=client)
+    ollama_provider = OllamaProvider(base_url=f"{url}/v1", api_key="none")
     agents.set_tracing_disabled(True)
     return {
-        "litellm openai": by_litellm(f"openai/{model}", f"{url}/v1", says),
-        "litellm ollama_chat": by_litellm(f"ollama_chat/{model}", url, says),
-        "litellm ollama": by_litellm(f"ollama/{model}", url, says),
-        "pydantic chat": by_agent(run_pydantic, OpenAIChatModel(model, provider=by_openai), says),
-        "pydantic responses": by_agent(run_pydantic, OpenAIResponsesModel(model, provider=by_openai), says),
-        "pydantic ollama": by_agent(run_pydantic, OpenAIChatModel(model, provider=by_ollama), says),
-        "agents chat": by_agent(run_agent, agents.OpenAIChatCompletionsModel(model, client), says),
-        "agents responses": by_agent(run_agent, agents.OpenAIResponsesModel(model, client), says),
+        "litellm openai": litellm_scenarios(f"openai/{model}", f"{url}/v1", replies),
+        "litellm ollama_chat": litellm_scenarios(f"ollama_chat/{model}", url, replies),
+        "litellm ollama": litellm_scenarios(f"ollama/{model}", url, replies),
+        "pydantic chat": agent_scenarios(run_pydantic, OpenAIChatModel(model, provider=openai_provider), replies),
+        "pydantic responses": agent_scenarios(
+            run_pydantic, OpenAIResponsesModel(model, provider=openai_provider), replies
+        ),
+        "pydantic ollama": agent_scenarios(run_pydantic, OpenAIChatModel(model, provider=ollama_provider), replies),
+        "agents chat": agent_scenarios(run_agent, agents.OpenAIChatCompletionsModel(model, client), replies),
+        "agents responses": agent_scenarios(run_agent, agents.OpenAIResponsesModel(model, client), replies),
     }
 
 
-def one_of(text, *expected):
-    assert text in expected, f"it said {text!r}"
+def assert_one_of(text, *expected):
+    assert text in expected, f"the text is {text!r}"
 
 
-def by_litellm(model, base, says):
-    def ask(stream=False, **given):
+def litellm_scenarios(model, base, replies):
+    def complete(stream=False, **options):
         response = litellm.completion(
-            model=model, api_base=base, api_key="none", stream=stream, num_retries=0, **given
+            model=model, api_base=base, api_key="none", stream=stream, num_retries=0, **options
         )
         if stream:
-            response = litellm.stream_chunk_builder(list(response), messages=given["messages"])
+            response = litellm.stream_chunk_builder(list(response), messages=options["messages"])
         return response.choices[0].message
 
     def use_tool(stream):
-        """Its own messages are sent back."""
+        """Sends back the received message."""
         messages = [question]
-        message = ask(messages=messages, tools=[tool], stream=stream)
+        message = complete(messages=messages, tools=[tool], stream=stream)
         [call] = message.tool_calls
         result = weather(**json.loads(call.function.arguments))
         messages += [message.model_dump(), {"role": "tool", "tool_call_id": call.id, "content": result}]
-        one_of(ask(messages=messages, tools=[tool], stream=stream).content, says["result"], says["thoughtful"])
+        text = complete(messages=messages, tools=[tool], stream=stream).content
+        assert_one_of(text, replies["result"], replies["thoughtful"])
 
     def several_turns():
-        messages = [question, {"role": "assistant", "content": says["first"]}, question]
-        one_of(ask(messages=messages).content, says["again"])
+        messages = [question, {"role": "assistant", "content": replies["first"]}, question]
+        assert_one_of(complete(messages=messages).content, replies["again"])
 
     def structured():
-        assert json.loads(ask(messages=[question], response_format=place).content) == {"city": "Oslo"}
+        assert json.loads(complete(messages=[question], response_format=place).content) == {"city": "Oslo"}
 
     def embeddings():
         name = model.replace("ollama_chat", "ollama")
@@ -77,8 +80,8 @@ def by_litellm(model, base, says):
         assert len(data) == 2 and len(data[1]["embedding"]) > 0
 
     return {
-        "answer": lambda: one_of(ask(messages=[question]).content, says["first"]),
-        "stream": lambda: one_of(ask(messages=[question], stream=True).content, says["first"]),
+        "response": lambda: assert_one_of(complete(messages=[question]).content, replies["first"]),
+        "stream": lambda: assert_one_of(complete(messages=[question], stream=True).content, replies["first"]),
         "several turns": several_turns,
         "tool": lambda: use_tool(False),
         "streamed tool": lambda: use_tool(True),
@@ -87,16 +90,16 @@ def by_litellm(model, base, says):
     }
 
 
-def by_agent(run, model, says):
+def agent_scenarios(run, model, replies):
     """Two turns of an agent with a tool, with its history."""
 
     def two_turns(stream):
         for text in loop.run_until_complete(run(model, stream)):
-            one_of(text, says["result"], says["thoughtful"])
+            assert_one_of(text, replies["result"], replies["thoughtful"])
 
     return {
-        "tool, over two turns": lambda: two_turns(False),
-        "streamed tool, over two turns": lambda: two_turns(True),
+        "tool over two turns": lambda: two_turns(False),
+        "streamed tool over two turns": lambda: two_turns(True),
     }
 
 
@@ -116,15 +119,15 @@ async def run_pydantic(model, stream):
 
 async def run_agent(model, stream):
     agent = agents.Agent(name="Guide", instructions="Be brief.", model=model, tools=[agents.function_tool(weather)])
-    given, texts = [], []
+    items, texts = [], []
     for turn in ("Hi", "And now?"):
-        given.append({"role": "user", "content": turn})
+        items.append({"role": "user", "content": turn})
         if stream:
-            result = agents.Runner.run_streamed(agent, given)
+            result = agents.Runner.run_streamed(agent, items)
             async for _ in result.stream_events():
                 pass
         else:
-            result = await agents.Runner.run(agent, given)
+            result = await agents.Runner.run(agent, items)
         texts.append(result.final_output)
-        given = result.to_input_list()
+        items = result.to_input_list()
     return texts

@@ -8,7 +8,7 @@ from llama_index.core.workflow import Context
 from llama_index.llms.ollama import Ollama
 from llama_index.llms.openai_like import OpenAILike
 
-# One for all, as the clients' connections belong to it.
+# A single loop, because the clients' connections belong to it.
 loop = asyncio.new_event_loop()
 
 
@@ -17,7 +17,7 @@ def weather(city: str) -> str:
     return f"Rain in {city}"
 
 
-def clients(url, model, says):
+def clients(url, model, replies):
     openai_like = OpenAILike(
         model=model,
         api_base=f"{url}/v1",
@@ -27,35 +27,36 @@ def clients(url, model, says):
         max_retries=0,
     )
     return {
-        "ollama": scenarios(Ollama(model=model, base_url=url, request_timeout=60), says),
-        "openai": scenarios(openai_like, says),
+        "ollama": scenarios(Ollama(model=model, base_url=url, request_timeout=60), replies),
+        "openai": scenarios(openai_like, replies),
     }
 
 
-def one_of(text, *expected):
-    assert text in expected, f"it said {text!r}"
+def assert_one_of(text, *expected):
+    assert text in expected, f"the text is {text!r}"
 
 
-def scenarios(llm, says):
+def scenarios(llm, replies):
     def conversation(*roles):
-        texts = {"user": "Hi", "assistant": says["first"]}
+        texts = {"user": "Hi", "assistant": replies["first"]}
         return [ChatMessage(role=role, content=texts[role]) for role in roles]
 
     def stream():
-        one_of("".join(part.delta for part in llm.stream_chat(conversation("user"))), says["first"])
+        assert_one_of("".join(part.delta for part in llm.stream_chat(conversation("user"))), replies["first"])
 
     async def converse(streaming):
         agent = FunctionAgent(tools=[weather], llm=llm, system_prompt="Be brief.", streaming=streaming)
         memory = Context(agent)
         for turn in ("Hi", "And now?"):
-            one_of((await agent.run(turn, ctx=memory)).response.content, says["result"], says["thoughtful"])
+            result = await agent.run(turn, ctx=memory)
+            assert_one_of(result.response.content, replies["result"], replies["thoughtful"])
 
     return {
-        "answer": lambda: one_of(llm.chat(conversation("user")).message.content, says["first"]),
+        "response": lambda: assert_one_of(llm.chat(conversation("user")).message.content, replies["first"]),
         "stream": stream,
-        "several turns": lambda: one_of(
-            llm.chat(conversation("user", "assistant", "user")).message.content, says["again"]
+        "several turns": lambda: assert_one_of(
+            llm.chat(conversation("user", "assistant", "user")).message.content, replies["again"]
         ),
-        "tool, over two turns": lambda: loop.run_until_complete(converse(False)),
-        "streamed tool, over two turns": lambda: loop.run_until_complete(converse(True)),
+        "tool over two turns": lambda: loop.run_until_complete(converse(False)),
+        "streamed tool over two turns": lambda: loop.run_until_complete(converse(True)),
     }

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await project.pulumi("stack", "init", project.stack);
   const [first] = project.configured("models") as object[];
   const source = join(folder, "bytes.gguf");
-  writeFileSync(source, scriptedModel({ sees: false }));
+  writeFileSync(source, scriptedModel({ hasVision: false }));
   // Several threads would wait for each other at every step while other tests use the cores.
   const each = { keepLoaded: true, parameters: { num_thread: 1 } };
   project.configure({

@@ -2,7 +2,7 @@ import {
   anyString,
   calls,
   textOf,
-  says,
+  replies,
   thoughtsBefore,
   toolNames,
   type Reply,
@@ -74,7 +74,7 @@ function stateAfter(messages: readonly OllamaMessage[], tools: readonly Tool[]):
 }
 
 function replyParts(state: Reply | ToolName): readonly Part[] {
-  if (state in says) return says[state as Reply].map((content) => ({ content }));
+  if (state in replies) return replies[state as Reply].map((content) => ({ content }));
   const name = state as ToolName;
   return [{ content: "", tool_calls: [{ function: { name, arguments: calls[name] } }] }];
 }

@@ -11,7 +11,7 @@ const endpoints = {
 
 /** Returns a client with a single scenario. */
 function clientOf(run: (endpoint: Endpoint) => Promise<void>): Client {
-  return { name: "client", version: "1.2.3", scenarios: { answer: run }, timeoutMs: 50 };
+  return { name: "client", version: "1.2.3", scenarios: { response: run }, timeoutMs: 50 };
 }
 
 const failsWith =
@@ -51,7 +51,7 @@ test("removes what differs between runs from a reason and truncates it", async (
 const passed: Row = {
   client: "openai",
   version: "7",
-  scenario: "answer",
+  scenario: "response",
   ollama: undefined,
   gateway: undefined,
 };
