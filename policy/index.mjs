@@ -1,3 +1,3 @@
-// Pulumi's runner loads a pack by require, with a TypeScript compiler of its own for .ts files; this file has Node.js
-// load them as it runs the program's.
+// Pulumi loads a pack with require and compiles .ts files with its own TypeScript compiler. Through this file, Node.js
+// loads them instead, as it does for the program.
 import "./pack.ts";

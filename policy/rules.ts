@@ -13,11 +13,11 @@ interface Arguments {
   readonly digest?: string;
   /** Of an Ollama server. */
   readonly port?: number;
-  /** Of a model: what it is made from. */
+  /** Of a model: its source. */
   readonly source?: string;
   /** Of a gateway: its own variables. */
   readonly environment?: { readonly LOG_TEXT?: string };
-  /** Of a gateway: how it is reached. */
+  /** Of a gateway: its published port. */
   readonly published?: { readonly bindAddress?: string };
   /** Of a network. */
   readonly neighbourAccess?: string;
@@ -50,14 +50,14 @@ function rule(
   name: string,
   description: string,
   types: readonly string[],
-  check: (props: Arguments & Inputs, say: ReportViolation, resource: ResourceValidationArgs) => void,
+  check: (props: Arguments & Inputs, report: ReportViolation, resource: ResourceValidationArgs) => void,
 ): ResourceValidationPolicy {
   return {
     name,
     description,
     enforcementLevel: "mandatory",
-    validateResource: (resource, say) => {
-      if (types.includes(resource.type)) check(resource.props as Arguments & Inputs, say, resource);
+    validateResource: (resource, report) => {
+      if (types.includes(resource.type)) check(resource.props as Arguments & Inputs, report, resource);
     },
   };
 }
@@ -75,12 +75,12 @@ function isCloudName(text: string): boolean {
 const digest = /@sha256:[0-9a-f]{64}$/;
 
 export const rules: readonly ResourceValidationPolicy[] = [
-  rule("keys-required", "The gateway requires a key.", [component("Gateway")], ({ apiKeys = [] }, say) => {
-    // Lines of comments are none.
+  rule("keys-required", "The gateway requires a key.", [component("Gateway")], ({ apiKeys = [] }, report) => {
+    // Comment lines are not keys.
     const { keys, problem } = keysIn(apiKeys.join("\n"));
-    if (problem !== undefined) say(`Its keys cannot be read: ${problem}. Correct gatewayApiKeys.`);
+    if (problem !== undefined) report(`Its keys cannot be read: ${problem}. Correct gatewayApiKeys.`);
     else if (keys === 0)
-      say(
+      report(
         "It has no key, so anyone who can reach it has access. Create one with npm run new-key -- NAME, and add the printed line to gatewayApiKeys.",
       );
   }),
@@ -88,10 +88,10 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "tls-required",
     "Keys and prompts cross the network with TLS only.",
     [component("Gateway"), component("Edge")],
-    ({ published, mode, bindAddress }, say) => {
+    ({ published, mode, bindAddress }, report) => {
       const at = mode === undefined ? published?.bindAddress : mode === "http" ? bindAddress : undefined;
       if (at !== undefined && !/^127\.|^::1$/.test(at))
-        say(
+        report(
           `It accepts connections without TLS at ${at}. Set edge to internal, certificate or acme, or gatewayBindAddress to a loopback address.`,
         );
     },
@@ -100,9 +100,9 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "ollama-unpublished",
     "Ollama can only be reached through the gateway.",
     [component("OllamaServer")],
-    ({ port = 0 }, say) => {
+    ({ port = 0 }, report) => {
       if (port !== 0)
-        say(
+        report(
           `It is published at port ${String(port)} without keys. Set ollamaPort to 0; use npm run forward to reach it.`,
         );
     },
@@ -111,16 +111,16 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "neighbours-kept-out",
     "Other hosts can reach published ports only.",
     [component("ServiceNetwork")],
-    ({ neighbourAccess }, say) => {
-      const remedy =
+    ({ neighbourAccess }, report) => {
+      const fix =
         "Update the engine to Docker 28 or newer, or make its host drop such packets with the commands in docs/security.md.";
       if (neighbourAccess === "open")
-        say(
-          `The engine is older than Docker 28 and lets other hosts of its network reach containers directly (moby#45610). ${remedy}`,
+        report(
+          `The engine is older than Docker 28 and lets other hosts of its network reach containers directly (moby#45610). ${fix}`,
         );
       if (neighbourAccess === "unknown")
-        say(
-          `The engine is older than Docker 28, which lets other hosts of its network reach containers directly (moby#45610) unless its host drops such packets. Whether it does can only be read by root on that host. ${remedy}`,
+        report(
+          `The engine is older than Docker 28, which lets other hosts of its network reach containers directly (moby#45610) unless its host drops such packets. Whether it does can only be read by root on that host. ${fix}`,
         );
     },
   ),
@@ -128,31 +128,31 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "text-unlogged",
     "Prompts and responses are not logged.",
     [component("Gateway")],
-    ({ environment }, say) => {
+    ({ environment }, report) => {
       // The gateway ignores spaces around a value.
       if (environment?.LOG_TEXT?.trim() === "on")
-        say("It writes prompts and responses into its log. Take LOG_TEXT out of gatewayEnvironment.");
+        report("It writes prompts and responses into its log. Remove LOG_TEXT from gatewayEnvironment.");
     },
   ),
   rule(
     "cloud-unused",
     "Nothing is sent to Ollama's cloud.",
     [component("OllamaModel"), container],
-    ({ model, source, envs = [] }, say, { type }) => {
+    ({ model, source, envs = [] }, report, { type }) => {
       if (type !== container) {
         const cloud = [model, source].find((text) => text !== undefined && isCloudName(text));
         if (cloud !== undefined)
-          say(`${cloud} runs in Ollama's cloud: prompts leave the host. Take it out of models.`);
+          report(`${cloud} runs in Ollama's cloud: prompts leave the host. Remove it from models.`);
       } else if (envs.some((line) => line.startsWith("OLLAMA_HOST=")) && !envs.includes("OLLAMA_NO_CLOUD=1"))
-        say("It may send prompts to Ollama's cloud. Give its container OLLAMA_NO_CLOUD=1.");
+        report("It may send prompts to Ollama's cloud. Give its container OLLAMA_NO_CLOUD=1.");
     },
   ),
-  rule("images-pinned", "Images that are not built here are pinned by digest.", [image], (props, say) => {
+  rule("images-pinned", "Images that are not built here are pinned by digest.", [image], (props, report) => {
     // The name of an image built here is unknown before the build and cannot be checked.
     if (props.build !== undefined && props.build !== null) return;
     const { name = "It" } = props;
     if (!digest.test(name))
-      say(
+      report(
         `${name} may refer to another image tomorrow. Write its digest into the stack's config with: npm run pin`,
       );
   }),
@@ -160,9 +160,9 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "models-pinned",
     "Models are pinned by digest.",
     [component("OllamaModel")],
-    ({ model = "It", digest: pin }, say) => {
+    ({ model = "It", digest: pin }, report) => {
       if (pin === undefined)
-        say(
+        report(
           `${model} may refer to another model tomorrow. Write its digest into the stack's config with: npm run pin`,
         );
     },
@@ -171,30 +171,30 @@ export const rules: readonly ResourceValidationPolicy[] = [
     "volumes-kept",
     "Volumes of models are protected, and kept when the stack is destroyed.",
     [volume, component("OllamaServer")],
-    ({ name, retainModels }, say, { type, urn, opts }) => {
-      // Certificates, keys and metrics can be recreated or lost.
-      const remade = ["Edge", "Gateway", "Monitoring"]
+    ({ name, retainModels }, report, { type, urn, opts }) => {
+      // Certificates, keys and metrics can be recreated, or their loss is acceptable.
+      const isReplaceable = ["Edge", "Gateway", "Monitoring"]
         .map(component)
         .some((parent) => urn.includes(`${parent}$`));
-      if (type === volume && !opts.protect && !remade)
-        say(`${name ?? "It"} can be deleted by an update. Set protectModels to true.`);
+      if (type === volume && !opts.protect && !isReplaceable)
+        report(`${name ?? "It"} can be deleted by an update. Set protectModels to true.`);
       if (type !== volume && retainModels !== true)
-        say("Its volume is deleted with the stack. Set retainModels to true.");
+        report("Its volume is deleted with the stack. Set retainModels to true.");
     },
   ),
   rule(
     "limits-set",
     "Memory, CPUs and processes of every container are limited.",
     [container, ...["OllamaServer", "Gateway", "Edge", "Monitoring"].map(component)],
-    ({ name = "it", memory = 0, cpus, cpuQuota = 0, limits }, say, { type }) => {
+    ({ name = "it", memory = 0, cpus, cpuQuota = 0, limits }, report, { type }) => {
       if (type === container) {
-        if (memory <= 0) say(`${name} may use all memory of the host. Give it a memory limit.`);
+        if (memory <= 0) report(`${name} may use all memory of the host. Give it a memory limit.`);
         if (cpuQuota <= 0 && Number(cpus ?? 0) <= 0)
-          say(
+          report(
             `${name} may use all CPUs of the host. Set ollamaCpus, gatewayCpus, edgeCpus or prometheusCpus, whichever it is.`,
           );
       } else if ((limits?.pids ?? 0) <= 0) {
-        say(
+        report(
           "It may start any number of processes. Set ollamaPids, gatewayPids, edgePids or prometheusPids, whichever it is.",
         );
       }
