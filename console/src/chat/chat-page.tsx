@@ -84,7 +84,7 @@ function Tool({ icon, label, onClick, disabled = false }: ToolProps) {
 function ModelPicker() {
   const all = models.value;
   const { model } = chatSettings.value;
-  if (all?.length === 0) return <p class="muted">No installed model can chat.</p>;
+  if (all?.length === 0) return <p class="muted">No installed model supports chat.</p>;
   return (
     <div class="model-picker">
       <label for="model" class="off-screen">
@@ -139,24 +139,24 @@ function Welcome() {
   );
 }
 
-// Do not scroll if the user has scrolled up to read.
-const NEAR_THE_END = 120;
+/** Pixels from the end. The page does not follow new text if the user has scrolled further up. */
+const NEAR_END_PX = 120;
 
 function Messages() {
   const list = useRef<HTMLDivElement>(null);
-  const follows = useRef(true);
+  const followsEnd = useRef(true);
   const chat = current.value;
   const messages = chat?.messages ?? [];
   const onScroll = () => {
     const { current: element } = list;
     if (element === null) return;
-    follows.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_THE_END;
+    followsEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END_PX;
   };
   useLayoutEffect(() => {
-    follows.current = true;
+    followsEnd.current = true;
   }, [chat?.id, messages.length]);
   useLayoutEffect(() => {
-    if (follows.current) list.current?.scrollTo({ top: list.current.scrollHeight });
+    if (followsEnd.current) list.current?.scrollTo({ top: list.current.scrollHeight });
   });
   return (
     // Focusable for scrolling by keyboard.

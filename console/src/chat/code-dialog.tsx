@@ -13,7 +13,7 @@ const example: ChatMessage = { role: "user", text: "Hello!" };
 /** Shows the chat's request as code. */
 export function CodeDialog({ onClose }: { readonly onClose: () => void }) {
   const [language, setLanguage] = useState(languages[0] as (typeof languages)[number]);
-  const messages = requested(current.value?.messages ?? []);
+  const messages = messagesOfLastRequest(current.value?.messages ?? []);
   const body = chatBody(chatSettings.value, messages.length === 0 ? [example] : messages);
   const options = {
     url: gatewayUrl.href.replace(/\/$/, ""),
@@ -39,7 +39,7 @@ export function CodeDialog({ onClose }: { readonly onClose: () => void }) {
         <CopyButton label={`Copy as ${language}`} text={() => code} />
       </div>
       <pre class="code" tabIndex={0} role="region" aria-label={`Code in ${language}`}>
-        <code>{shortened(code)}</code>
+        <code>{truncateImages(code)}</code>
       </pre>
       {options.needsKey && (
         <p class="muted small-text">The code reads your key from the variable OLLAMA_STACK_API_KEY.</p>
@@ -48,12 +48,12 @@ export function CodeDialog({ onClose }: { readonly onClose: () => void }) {
   );
 }
 
-/** The messages up to the user's last one, as sent for the last response. */
-function requested(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+/** The messages up to the user's last one, as in the last request. */
+function messagesOfLastRequest(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   return messages.slice(0, messages.findLastIndex(({ role }) => role === "user") + 1);
 }
 
 /** Truncates images in the displayed code; the copied code is complete. */
-function shortened(code: string): string {
+function truncateImages(code: string): string {
   return code.replaceAll(/(data:image\/\w+;base64,[\w+/=]{40})[\w+/=]+/g, "$1...");
 }

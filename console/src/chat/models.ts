@@ -23,8 +23,8 @@ export async function loadModels(): Promise<void> {
     models.value = usable;
     modelsError.value = undefined;
     const [first] = usable;
-    const isThere = usable.some(({ id }) => id === chatSettings.value.model);
-    if (!isThere && first !== undefined) changeSettings({ model: first.id });
+    const isUsable = usable.some(({ id }) => id === chatSettings.value.model);
+    if (!isUsable && first !== undefined) changeSettings({ model: first.id });
   } catch (error) {
     modelsError.value = messageOf(error);
   }

@@ -66,7 +66,7 @@ async function respond(messages: readonly ChatMessage[]): Promise<void> {
     outcome = abort.signal.aborted
       ? { state: "stopped" }
       : failed(
-          error instanceof RequestError ? error.message : brokenOff(error),
+          error instanceof RequestError ? error.message : describeStreamError(error),
           error instanceof RequestError ? error.requestId : undefined,
         );
   } finally {
@@ -94,6 +94,6 @@ function failed(message: string, requestId: string | undefined): Partial<ChatMes
   return { state: "failed", error: { message, ...(requestId === undefined ? {} : { requestId }) } };
 }
 
-function brokenOff(error: unknown): string {
+function describeStreamError(error: unknown): string {
   return error instanceof TypeError ? "The connection to the gateway was lost." : messageOf(error);
 }

@@ -16,7 +16,7 @@ const numberFields: readonly NumberField[] = [
   {
     name: "temperature",
     label: "Temperature",
-    hint: "0 to 2: higher is more surprising",
+    hint: "0 to 2: higher is more random",
     min: 0,
     max: 2,
     step: 0.1,
@@ -70,7 +70,7 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
         <p id="thinking-hint" class="muted small-text">
           {can("thinking") === false
             ? "The selected model does not support thinking."
-            : "How much a thinking model thinks."}
+            : "How much thinking models think before they respond."}
         </p>
       </div>
       <div class="field-grid">

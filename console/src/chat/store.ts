@@ -12,7 +12,7 @@ import {
 const storage = () => localStorage;
 const CHATS = "ollama-stack-chats";
 const SETTINGS = "ollama-stack-chat-settings";
-const KEPT_CHATS = 30;
+const MAX_CHATS = 30;
 
 export const chatSettings = signal<ChatSettings>(loadSettings());
 export const conversations = signal<readonly Conversation[]>(load(storage, CHATS, isConversations) ?? []);
@@ -21,7 +21,7 @@ const currentId = signal<string | undefined>(conversations.value[0]?.id);
 /** The selected chat; undefined for a new one. */
 export const current = computed(() => conversations.value.find(({ id }) => id === currentId.value));
 
-export function keepChats(): void {
+export function persistChats(): void {
   effect(() => {
     save(storage, SETTINGS, chatSettings.value);
   });
@@ -29,9 +29,9 @@ export function keepChats(): void {
     const chats = conversations.value;
     // Do not save many times a second while streaming.
     if (chats.some(({ messages }) => messages.some(({ state }) => state === "streaming"))) return;
-    const kept = chats.map((chat) => ({ ...chat, messages: chat.messages.map(withoutImages) }));
+    const stored = chats.map((chat) => ({ ...chat, messages: chat.messages.map(withoutImages) }));
     // Drops the oldest chats if the browser's storage is full.
-    for (let count = kept.length; count >= 0 && !save(storage, CHATS, kept.slice(0, count)); count >>= 1)
+    for (let count = stored.length; count >= 0 && !save(storage, CHATS, stored.slice(0, count)); count >>= 1)
       if (count === 0) break;
   });
 }
@@ -60,7 +60,7 @@ export function deleteAllChats(): void {
 export function setMessages(messages: readonly ChatMessage[], id = current.value?.id): string {
   const chat = { id: id ?? newId(), changedAt: Date.now(), messages };
   const others = conversations.value.filter((each) => each.id !== chat.id);
-  conversations.value = [chat, ...others].slice(0, KEPT_CHATS);
+  conversations.value = [chat, ...others].slice(0, MAX_CHATS);
   if (id === undefined) currentId.value = chat.id;
   return chat.id;
 }

@@ -23,7 +23,7 @@ function UsageTable({ usage }: { readonly usage: Usage }) {
     <>
       <p class="muted">
         Today is {usage.day}, the month {usage.month} (UTC).{" "}
-        {!usage.persistent && "A restart of the gateway forgets the counts."}
+        {!usage.persistent && "The counts are lost when the gateway restarts."}
       </p>
       <Table
         label="Usage by key"
@@ -85,7 +85,7 @@ function ByModel({ usage: { keys, month } }: { readonly usage: Usage }) {
         ))}
       </Table>
       {rows.some(({ model }) => model === "unknown") && (
-        <p class="muted small-text">unknown: requests for names that no server had a model of.</p>
+        <p class="muted small-text">unknown: requests for models that no server had.</p>
       )}
     </Panel>
   );
@@ -113,9 +113,9 @@ function Period({ period, at }: { readonly period: KeyUsage["today"]; readonly a
   const { budget, budget_used: used } = period;
   const share = budget === null || budget === 0 ? undefined : Math.min(1, (used ?? 0) / budget);
   const counts = [
-    ...counted(period.requests, "requests"),
-    ...counted(period.prompt_tokens, "prompt tokens"),
-    ...counted(period.generated_tokens, "generated tokens"),
+    ...countOf(period.requests, "requests"),
+    ...countOf(period.prompt_tokens, "prompt tokens"),
+    ...countOf(period.generated_tokens, "generated tokens"),
   ];
   return (
     <div class="period">
@@ -139,8 +139,8 @@ function Period({ period, at }: { readonly period: KeyUsage["today"]; readonly a
   );
 }
 
-function counted(value: number | null, what: string): string[] {
-  return value === null ? [] : [`${formatCount(value)} ${what}`];
+function countOf(value: number | null, unit: string): string[] {
+  return value === null ? [] : [`${formatCount(value)} ${unit}`];
 }
 
 function Rate({ rate }: { readonly rate: KeyUsage["requests_per_minute"] }) {

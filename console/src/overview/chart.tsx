@@ -20,7 +20,7 @@ const COLOURS = ["--chart-1", "--chart-2", "--chart-3", "--chart-4", "--chart-5"
 
 /** A line chart, with a text alternative for screen readers. */
 export function Chart({ title, at, series, format }: ChartProps) {
-  const place = useRef<HTMLDivElement>(null);
+  const container = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const data = [at, ...series.map(({ values }) => values)] as unknown as uPlot.AlignedData;
   const latest = useRef(data);
@@ -29,21 +29,21 @@ export function Chart({ title, at, series, format }: ChartProps) {
   const dark = isDark();
 
   useEffect(() => {
-    const element = place.current;
+    const element = container.current;
     if (element === null) return;
-    const made = new uPlot(
+    const chart = new uPlot(
       optionsOf(names.split("\n"), format, element.clientWidth),
       latest.current,
       element,
     );
-    plot.current = made;
+    plot.current = chart;
     const observer = new ResizeObserver(() => {
-      made.setSize({ width: element.clientWidth, height: HEIGHT });
+      chart.setSize({ width: element.clientWidth, height: HEIGHT });
     });
     observer.observe(element);
     return () => {
       observer.disconnect();
-      made.destroy();
+      chart.destroy();
       plot.current = undefined;
     };
   }, [names, dark, format]);
@@ -63,7 +63,7 @@ export function Chart({ title, at, series, format }: ChartProps) {
           ))}
         </ul>
       </figcaption>
-      <div ref={place} role="img" aria-label={inWords(title, series, format)} />
+      <div ref={container} role="img" aria-label={describeChart(title, series, format)} />
     </figure>
   );
 }
@@ -73,10 +73,10 @@ function formatLatest(values: Series["values"], format: ChartProps["format"]): s
   return typeof last === "number" ? format(last) : "-";
 }
 
-function inWords(title: string, series: readonly Series[], format: ChartProps["format"]): string {
+function describeChart(title: string, series: readonly Series[], format: ChartProps["format"]): string {
   const parts = series.map(({ name, values }) => {
     const known = values.filter((value) => value !== null);
-    if (known.length === 0) return `${name}: nothing measured`;
+    if (known.length === 0) return `${name}: no data`;
     return `${name}: latest ${formatLatest(values, format)}, highest ${format(known.reduce((a, b) => Math.max(a, b), 0))}`;
   });
   return `${title}. ${parts.join("; ")}.`;

@@ -102,7 +102,7 @@ function Loads({ history: { load_events: events } }: { readonly history: History
   return (
     <>
       <h3>Model loads</h3>
-      <Table label="Model loads" columns={["Ended", "Model", "Server", "Took", "Outcome"]}>
+      <Table label="Model loads" columns={["Ended", "Model", "Server", "Duration", "Result"]}>
         {events
           .slice(-SHOWN_LOADS)
           .reverse()

@@ -14,9 +14,14 @@ export function PhaseBar({ finished }: { readonly finished: FinishedRequest }) {
     const ms = finished.phases[field];
     return ms > 0 ? [{ name, ms }] : [];
   });
-  const words = parts.map(({ name, ms }) => `${name} ${formatDuration(ms)}`).join(", ");
+  const description = parts.map(({ name, ms }) => `${name} ${formatDuration(ms)}`).join(", ");
   return (
-    <span class="phase-bar" role="img" aria-label={words === "" ? "no phases" : words} title={words}>
+    <span
+      class="phase-bar"
+      role="img"
+      aria-label={description === "" ? "no phases" : description}
+      title={description}
+    >
       {parts.map(({ name, ms }) => (
         <span key={name} class={`phase-${name}`} style={{ flexGrow: String(ms) }} />
       ))}

@@ -101,8 +101,8 @@ function Details({ finished }: { readonly finished: FinishedRequest }) {
           {error.param !== null && ` (parameter ${error.param})`}
           {error.message_hidden && (
             <span class="muted small-text block">
-              This is the general message of the error. The client got a more exact one, which may quote its
-              request.
+              This is the general message of the error. The client received a more specific one, which may
+              quote its request.
             </span>
           )}
         </p>

@@ -9,7 +9,7 @@ import { isShown, noFilter, queryOf, type RequestFilter } from "./filter.ts";
 import { PhaseLegend } from "./phase-bar.tsx";
 import { RequestRow } from "./request-row.tsx";
 
-const KEPT = 500;
+const MAX_REQUESTS = 500;
 
 const withoutKeys = ["", "Ended", "Status", "Model", "Route", "Phases", "Total", "First token", "Tokens"];
 const withKeys = withoutKeys.toSpliced(3, 0, "Key");
@@ -18,7 +18,7 @@ const withKeys = withoutKeys.toSpliced(3, 0, "Key");
 export function RequestsPage() {
   const [filter, setFilter] = useState(noFilter);
   const { requests, error } = useRequests(filter);
-  const known = useKnown(requests);
+  const options = useFilterOptions(requests);
   const hasKeys = session.value?.keys_configured === true;
   const columns = hasKeys ? withKeys : withoutKeys;
   const change = (part: Partial<RequestFilter>) => {
@@ -41,7 +41,7 @@ export function RequestsPage() {
           <Choice
             name="Key"
             value={filter.key}
-            values={known.keys}
+            values={options.keys}
             onChange={(key) => {
               change({ key });
             }}
@@ -50,7 +50,7 @@ export function RequestsPage() {
         <Choice
           name="Model"
           value={filter.model}
-          values={known.models}
+          values={options.models}
           onChange={(model) => {
             change({ model });
           }}
@@ -58,7 +58,7 @@ export function RequestsPage() {
         <Choice
           name="Status"
           value={filter.status}
-          values={["ok", "error", ...known.statuses]}
+          values={["ok", "error", ...options.statuses]}
           onChange={(status) => {
             change({ status });
           }}
@@ -99,10 +99,12 @@ function useRequests(filter: RequestFilter) {
       setRequests((before) =>
         before?.some(({ id }) => id === finished.id) === true
           ? before
-          : [finished, ...(before ?? [])].slice(0, KEPT),
+          : [finished, ...(before ?? [])].slice(0, MAX_REQUESTS),
       );
     });
-    requestJson<FinishedRequests>(`admin/requests?${queryOf(shown, KEPT)}`, { signal: abort.signal }).then(
+    requestJson<FinishedRequests>(`admin/requests?${queryOf(shown, MAX_REQUESTS)}`, {
+      signal: abort.signal,
+    }).then(
       (loaded) => {
         setRequests(loaded.requests);
         setError(undefined);
@@ -122,7 +124,7 @@ function useRequests(filter: RequestFilter) {
 }
 
 /** Keys, models and statuses seen so far, so that a filter does not hide the other options. */
-function useKnown(requests: readonly FinishedRequest[] | undefined) {
+function useFilterOptions(requests: readonly FinishedRequest[] | undefined) {
   const known = useRef({ keys: new Set<string>(), models: new Set<string>(), statuses: new Set<string>() });
   const { keys, models, statuses } = known.current;
   for (const { key, model, status, error } of requests ?? []) {

@@ -86,7 +86,7 @@ export function usePolled<T>(path: string, intervalMs: number): Polled<T> {
   useEffect(() => {
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const look = async () => {
+    const poll = async () => {
       clearTimeout(timer);
       try {
         const data = await requestJson<T>(path, { signal: abort.signal });
@@ -96,13 +96,13 @@ export function usePolled<T>(path: string, intervalMs: number): Polled<T> {
         setState(({ data }) => ({ data, error: messageOf(error) }));
       }
       if (abort.signal.aborted || document.visibilityState !== "visible") return;
-      timer = setTimeout(() => void look(), intervalMs);
+      timer = setTimeout(() => void poll(), intervalMs);
     };
     const onVisible = () => {
-      if (document.visibilityState === "visible") void look();
+      if (document.visibilityState === "visible") void poll();
     };
     document.addEventListener("visibilitychange", onVisible);
-    void look();
+    void poll();
     return () => {
       abort.abort();
       clearTimeout(timer);
