@@ -90,7 +90,7 @@ async function sendIncompleteBodies(
     count,
     async (connections) => {
       countTries(connections.length);
-      // By then the gateway has received the bodies.
+      // By then the gateway has decided which connections to keep open.
       await sleep(3000);
       const reply = await target.send("/health", { key: "none", withinMs: 30_000 });
       if (reply.status !== 200)

@@ -28,7 +28,7 @@ async function sendIncompleteOverHttp1({ edge, countTries, reportProblem }: Atta
           `${silent.length} connections without a key have no response after ${OVERDUE_MS / 1000} s`,
         );
       const unexpected = connections.filter(({ status }) => status !== 0 && (status < 400 || status > 499));
-      // 503 also rejects them, for lack of memory.
+      // 503 also rejects them, for lack of capacity.
       const odd = unexpected.filter(({ status }) => status !== 503).map(({ status }) => status);
       if (odd.length > 0) reportProblem(`connections without a key got ${[...new Set(odd)].join(", ")}`);
     },

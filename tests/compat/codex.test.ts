@@ -64,7 +64,7 @@ test(
   },
 );
 
-test("calls a namespaced tool by its own name", { timeout: 3 * MINUTE }, async () => {
+test("Codex calls a namespaced tool by its own name", { timeout: 3 * MINUTE }, async () => {
   const { fake, run } = await start();
   fake.respondTo(callingModel("multi_agent_v1__close_agent", { target: "x" }));
   expect((await run("--skip-git-repo-check", "Close it")).output).toContain("All done.");
@@ -75,7 +75,7 @@ test("calls a namespaced tool by its own name", { timeout: 3 * MINUTE }, async (
   });
 });
 
-test("calls a custom tool from the input with text", { timeout: 3 * MINUTE }, async () => {
+test("Codex calls a custom tool with text input", { timeout: 3 * MINUTE }, async () => {
   // Codex sends tools in this form for models that it knows.
   const { fake, run } = await start("gpt-6.2-sol");
   fake.respondTo(callingModel("exec", { input: 'text((await tools.exec_command({cmd: "ls"})).output)' }));
