@@ -16,13 +16,13 @@ interface RequestOptions {
   readonly headers?: Record<string, string>;
 }
 
-/** @param crash which gateways crash when they have received the request; none by default */
-function send(id: string, options: RequestOptions, crash?: "first" | "all") {
+/** @param crash whether a gateway crashes when it has received the request */
+function send(id: string, options: RequestOptions, crash = false) {
   const { method = "POST", path = "/v1/chat/completions", length = 0, isChunked = false, headers } = options;
   const body = Buffer.alloc(length, "x");
   return fetch(edge.url + path, {
     method,
-    headers: { id, ...headers, ...(crash === undefined ? {} : { crash }) },
+    headers: { id, ...headers, ...(crash ? { crash: "yes" } : {}) },
     ...(length === 0 ? {} : { body: isChunked ? new Blob([body]).stream() : body, duplex: "half" }),
   });
 }
@@ -70,22 +70,25 @@ describe("a request that crashes its gateway", () => {
   // Each of these once crashed both gateways, five times.
   it.each([...requests, ...bodiless])("reaches no other gateway: %s", async (name, options) => {
     await restoreGateways();
-    const response = await send(name, options, "all");
+    const response = await send(name, options, true);
     expect(response.status).toBe(502);
     // This keeps the SDKs of OpenAI and Anthropic from retrying.
     expect(response.headers.get("x-should-retry")).toBe("false");
     if (options.method !== "HEAD")
       expect(await response.json()).toMatchObject({ error: { code: "gateway_unreachable" } });
-    expect(await fetchReached(name)).toEqual(["first"]);
+    // Usually the first, unless a health check from before the restore has just failed.
+    expect(await fetchReached(name)).toHaveLength(1);
   });
 });
 
 describe("while a gateway is down and the edge has not noticed yet", () => {
   it.each(requests)("the other gateway receives all of %s", async (name, options) => {
     await restoreGateways();
-    await send("crash", { length: 1 }, "first");
+    await send(`before: ${name}`, { length: 1 }, true);
     const response = await send(`next: ${name}`, options);
-    expect(await response.json()).toEqual({ gateway: "second", bytes: options.length });
-    expect(await fetchReached(`next: ${name}`)).toEqual(["second"]);
+    const [crashed] = (await fetchReached(`before: ${name}`)) ?? [];
+    const other = crashed === "first" ? "second" : "first";
+    expect(await response.json()).toEqual({ gateway: other, bytes: options.length });
+    expect(await fetchReached(`next: ${name}`)).toEqual([other]);
   });
 });
