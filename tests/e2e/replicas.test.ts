@@ -41,8 +41,10 @@ function metrics(): Promise<string> {
   return fetch(`${root}/metrics`, { dispatcher: trusting, headers }).then((response) => response.text());
 }
 
-const logged = (which: Name, since: string) =>
-  docker(["container", "logs", "--since", since, nameOf(which)], { merge: true });
+const logged = (since: string, ...which: Name[]) =>
+  Promise.all(
+    which.map((each) => docker(["container", "logs", "--since", since, nameOf(each)], { merge: true })),
+  ).then((logs) => logs.join(""));
 
 beforeAll(async () => {
   project.configure({
@@ -111,9 +113,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     expect(begunAt).toBeLessThan(Date.parse(generated));
     leaving.abort();
     await expect
-      .poll(async () => (await logged("gateway", "60s")) + (await logged("gateway-2", "60s")), {
-        timeout: 15_000,
-      })
+      .poll(() => logged("60s", "gateway", "gateway-2"), { timeout: 15_000 })
       .toMatch(/"route":"\/api\/chat".*client_left/);
   });
 
@@ -210,10 +210,8 @@ describe("two gateways and two Ollama servers behind an edge", () => {
   });
 
   it("cut off a started stream when its gateway dies, without sending the request again", async () => {
-    const generations = async () => {
-      const texts = await Promise.all(["ollama", "ollama-2"].map((which) => logged(which as Name, "1h")));
-      return texts.join("").match(/POST +"\/api\/chat"/g)?.length ?? 0;
-    };
+    const generations = async () =>
+      (await logged("1h", "ollama", "ollama-2")).match(/POST +"\/api\/chat"/g)?.length ?? 0;
     // Loading a model is a request to Ollama, too, and Ollama logs a request shortly after its response.
     await Promise.all(Array.from({ length: 8 }, async () => (await chat({ max_tokens: 8 })).text()));
     let before = NaN;
@@ -235,7 +233,7 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     await expect.poll(generations, { timeout: 10_000 }).toBe(before + 1);
     // The edge now sends requests to the other gateway, which has none in flight, and did not get this one.
     expect(await metrics()).toMatch(/^gateway_requests_in_flight 0$/m);
-    expect(await logged("gateway-2", since)).not.toContain('"route":"/v1/chat/completions"');
+    expect(await logged(since, "gateway-2")).not.toContain('"route":"/v1/chat/completions"');
     expect(await generations()).toBe(before + 1);
   });
 
