@@ -24,7 +24,7 @@ type Work = Session & {
 
 const withoutEngine = ["unit", "declarations", "gateway", "programs", "bounds"];
 const variable = "OLLAMA_STACK_TEST_ENGINE";
-/** Of tests with stacks, beside the machine's engine. */
+/** Maximum number of lanes beside that of the machine's engine. */
 const MAX_LANES = 3;
 
 await command("test", async ({ options, operands, passed }) => {

@@ -1,6 +1,5 @@
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { OllamaConnection } from "../../../engine/connection.ts";
 import {
   made,
   access,
@@ -11,8 +10,6 @@ import {
   gateway,
   ServiceNetwork,
   OllamaModel,
-  connectionTo,
-  connectionToOllama,
 } from "../../../test-support/components/mocked-program.ts";
 
 describe("every container", () => {
@@ -95,91 +92,23 @@ describe("OllamaServer", () => {
   });
 });
 
-describe("connections", () => {
-  const remote: OllamaConnection = connectionToOllama(
-    {
-      dockerHost: "tcp://build.example:2376",
-      dockerCertPath: "/certs",
-      gatewayBaseImage: "node:24",
-      imagePlatform: "linux/arm64",
-      ollamaPort: 8008,
-    },
-    "net",
-  );
-  const variables = {
-    DOCKER_HOST: "tcp://build.example:2376",
-    DOCKER_TLS_VERIFY: "1",
-    DOCKER_CERT_PATH: "/certs",
-    TUNNEL_NETWORK: "net",
-    TUNNEL_IMAGE: "node:24",
-    TUNNEL_PLATFORM: "linux/arm64",
-  };
-
-  it("pass a remote engine and the tunnel to every command, which reaches services by their names in the network", async () => {
-    await read(server("far", { access: remote }).url);
-    await read(gateway("far-gate", { access: remote }).url);
-    const environment = (name: string) => find(name)["environment"];
-    expect(environment("far-ready")).toMatchObject({
-      ...variables,
-      READY_URL: "http://ollama:11434/api/version",
-    });
-    expect(environment("far-gate-ready")).toMatchObject({
-      ...variables,
-      READY_URL: "http://gateway:8000/ready",
-    });
-    expect(environment("far-gate-image-disposal")).toMatchObject(variables);
-  });
-
-  it("use a tunnel for Ollama alone if only its port is not published", async () => {
-    const { tunnelOutput } = await import("../../../engine/connection.ts");
-    const local = {
-      dockerHost: "",
-      dockerCertPath: "",
-      gatewayBaseImage: "node:24",
-      imagePlatform: "",
-      ollamaPort: 0,
-    };
-    const [own, toOllama] = [connectionTo(local, "net"), connectionToOllama(local, "net")];
-    expect(own).toEqual({ environment: {} });
-    expect(await read(server("hidden", { access: toOllama, port: 0 }).url)).toBe("http://ollama:11434");
-    expect(find("hidden-container")["ports"]).toEqual([]);
-    expect(find("hidden-ready")["environment"]).toMatchObject({
-      TUNNEL_NETWORK: "net",
-      READY_URL: "http://ollama:11434/api/version",
-    });
-    const [gateway, ollama] = [
-      { access: own, host: "gateway", port: 8000 },
-      { access: toOllama, host: "ollama", port: 11434 },
-    ];
-    expect(tunnelOutput(gateway, ollama)).toEqual({
-      tunnel: { network: "net", image: "node:24", platform: "", ollama: "ollama:11434" },
-    });
-    expect(tunnelOutput(gateway, { ...ollama, access: own })).toEqual({});
-  });
-
-  it("show a remote engine's name if a port is published on all addresses", async () => {
-    expect(await read(server("far-any", { access: remote, bindAddress: "0.0.0.0" }).url)).toBe(
-      "http://build.example:8008",
-    );
-    expect(await read(server("far-loopback", { access: remote }).url)).toBe("http://127.0.0.1:8008");
-  });
-});
+const modelSettings = {
+  serverUrl: "http://127.0.0.1:8008",
+  access,
+  model: "tiny:1b",
+  source: "registry:5000/library/tiny:1b",
+  insecure: true,
+  digest: "a".repeat(64),
+  changes: { system: "You are terse." },
+  keepSource: false,
+  repair: undefined,
+  retain: false,
+  stallSeconds: 60,
+};
 
 describe("OllamaModel", () => {
   it("passes its settings to the pull, and outputs digest and size", async () => {
-    const model = new OllamaModel("model", {
-      serverUrl: "http://127.0.0.1:8008",
-      access,
-      model: "tiny:1b",
-      source: "registry:5000/library/tiny:1b",
-      insecure: true,
-      digest: "a".repeat(64),
-      changes: { system: "You are terse." },
-      keepSource: false,
-      repair: undefined,
-      retain: false,
-      stallSeconds: 60,
-    });
+    const model = new OllamaModel("model", modelSettings);
     expect(await read(model.digest)).toBe("abc");
     expect(await read(model.sizeBytes)).toBe(42);
     expect(find("model-pull")["environment"]).toEqual({
@@ -314,7 +243,11 @@ describe("ServiceNetwork", () => {
 });
 
 describe("components", () => {
-  it("have the types of this project", () => {
+  it("have the types of this project", async () => {
+    await read(server("typed").url);
+    await read(gateway("typed-gate").url);
+    await read(new OllamaModel("typed-model", modelSettings).digest);
+    await read(new ServiceNetwork("typed-network", { networkName: "typed" }).networkName);
     const types = new Set(made.map(({ type }) => type).filter((type) => type.startsWith("ollama-stack:")));
     expect([...types].sort()).toEqual([
       "ollama-stack:index:Gateway",
