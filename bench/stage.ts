@@ -71,14 +71,14 @@ export class Stage {
   }
 
   /**
-   * Prints the results and, if requested, writes them to RESULTS.md. An incorrect response of another peer is a result;
-   * one of the gateway is a defect, with which nothing is written.
+   * Prints the results and, if requested, writes them to RESULTS.md or another file. An incorrect response of another peer
+   * is a result; one of the gateway is a defect, with which nothing is written.
    *
    * @throws SetupError if the gateway sent incorrect responses
    */
-  async publish(name: string, results: string, write: boolean): Promise<void> {
+  async publish(name: string, results: string, write: boolean, path?: string): Promise<void> {
     const isCorrect = this.#ownFaults.length === 0;
-    await publish(name, results, write && isCorrect);
+    await publish(name, results, write && isCorrect, path);
     if (!isCorrect)
       throw new SetupError(
         `the gateway's responses were incorrect${write ? ", so RESULTS.md was not written" : ""}: ${this.#ownFaults.join("; ")}`,

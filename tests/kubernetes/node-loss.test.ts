@@ -144,6 +144,10 @@ it("replaces a lost gateway and accepts requests again", async () => {
         .some((uid) => !before.includes(uid)),
     )
     .toBe(true);
+  await running().untilGateways(1);
   await load?.completeMore(clients);
-  console.log(`requests succeeded again within ${seconds(lostAt)}`);
+  const acceptedAt = Date.now();
+  console.log(`requests succeeded again within ${seconds(lostAt, acceptedAt)}`);
+  await load?.completeMore(clients);
+  expect(load?.failuresSince(acceptedAt)).toEqual([]);
 });
