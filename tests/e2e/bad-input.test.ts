@@ -25,31 +25,32 @@ async function expectFailure(...args: string[]): Promise<string> {
 describe("preview rejects", () => {
   // Previews change nothing, so they run concurrently, each with its own config.
   it.concurrent.each([
-    ["an unknown key", { gatewayprot: 8000 }, /gatewayprot is not a config key of this project; remove it/],
     [
-      "a port out of range",
-      { gatewayPort: 99999 },
-      /gatewayPort is "99999", but must be a whole number from 1 to 65535/,
-    ],
-    ["an empty model name", { models: [{ name: "" }] }, /models\[0\]\.name is "", but must be a model name/],
-    [
-      "a malformed model name",
-      { models: [{ name: "a b" }] },
-      /models\[0\]\.name is "a b", but must be a model name/,
+      "an unknown key, a port out of range and malformed names at once",
+      { gatewayprot: 8000, ollamaPort: 99999, models: [{ name: "" }, { name: "a b" }] },
+      [
+        /gatewayprot is not a config key of this project; remove it/,
+        /ollamaPort is "99999", but must be a whole number from 0 to 65535/,
+        /models\[0\]\.name is "", but must be a model name/,
+        /models\[1\]\.name is "a b", but must be a model name/,
+      ],
     ],
     [
       "GPUs on an engine without GPUs",
       { gpus: "0,1" },
-      /gpus is 0,1, but the engine offers no GPU: .* nvidia-smi works on its host; install nvidia-container-toolkit/,
+      [
+        /gpus is 0,1, but the engine offers no GPU: .* nvidia-smi works on its host; install nvidia-container-toolkit/,
+      ],
     ],
     [
       "a memory limit that is not a number",
       { gatewayMemoryMiB: "lots" },
-      /gatewayMemoryMiB' must be of type 'integer'|gatewayMemoryMiB is "lots"/,
+      [/gatewayMemoryMiB' must be of type 'integer'|gatewayMemoryMiB is "lots"/],
     ],
   ])("%s", async (what, values, expected) => {
-    const config = project.otherConfig(what.replaceAll(" ", "-"), values);
-    expect(await expectFailure("preview", ...config)).toMatch(expected);
+    const config = project.otherConfig(what.replaceAll(/[ ,]+/g, "-"), values);
+    const output = await expectFailure("preview", ...config);
+    for (const error of expected) expect(output).toMatch(error);
   });
 
   it("invalid config with a readable message in npm run preview", async () => {

@@ -57,62 +57,13 @@ afterAll(async () => {
   expect(leftovers(project.stack)).toEqual(nothingLeft);
 });
 
-/** Declares tests of key changes on a running stack. */
-function testKeyChanges(): void {
-  it("a key is added, rotated and revoked without replacing or restarting a container", async () => {
-    const before = await containerStates();
+describe("a gateway with keys", () => {
+  it("writes an audit line for each change of its keys, by name and ID, at every log level", async () => {
     const added = await runKeys("add", "eve", "requests=60");
     expect(await statusOf(added.key)).toBe(200);
-
     const rotated = await runKeys("rotate", "eve");
-    expect(await statusOf(added.key)).toBe(200);
-    expect(await statusOf(rotated.key)).toBe(200);
-    const { output } = await runKeys("list");
-    expect(output).toMatch(/^eve +[0-9a-f]{8} +valid until \S+Z +requests=60$/m);
-    expect(output).toMatch(/^eve +[0-9a-f]{8} +valid +requests=60$/m);
-
-    const [, old = ""] = /^eve +([0-9a-f]{8}) +valid until/m.exec(output) ?? [];
-    await runKeys("revoke", "eve", old);
-    expect(await statusOf(added.key)).toBe(401);
-    expect(await statusOf(rotated.key)).toBe(200);
-
-    const successor = await runKeys("rotate", "eve", "--grace", "0");
-    expect(await statusOf(rotated.key)).toBe(401);
-    expect(await statusOf(successor.key)).toBe(200);
-
     await runKeys("revoke", "eve");
-    expect(await statusOf(successor.key)).toBe(401);
-    expect(await statusOf(ada.key)).toBe(200);
-    expect(await containerStates()).toBe(before);
-    // The state has these changes, too.
-    await project.pulumi("preview", "--expect-no-changes");
-  });
-
-  it("a config change is previewed and applied in place", async () => {
-    const before = await containerStates();
-    const configured = project.configured("gatewayApiKeys");
-    project.configure({ gatewayApiKeys: [ada.line, bob.line] });
-    const { steps } = JSON.parse(await project.pulumi("preview", "--json")) as {
-      steps: { op: string; urn: string }[];
-    };
-    const changes = steps.filter(({ op }) => op !== "same");
-    expect(changes.map(({ op, urn }) => [op, urn.split("::").at(-1)])).toEqual(
-      expect.arrayContaining([["update", "gateway-keys"]]),
-    );
-    expect(changes.filter(({ op }) => op !== "update")).toEqual([]);
-    await project.pulumi("up", "--yes", "--skip-preview");
-    expect(await statusOf(bob.key)).toBe(200);
-    project.configure({ gatewayApiKeys: configured });
-    await project.pulumi("up", "--yes", "--skip-preview");
-    expect(await statusOf(bob.key)).toBe(401);
-    expect(await containerStates()).toBe(before);
-  });
-}
-
-describe("a gateway with keys", () => {
-  testKeyChanges();
-
-  it("writes an audit line for each change of its keys, by name and ID, at every log level", async () => {
+    expect([await statusOf(added.key), await statusOf(rotated.key)]).toEqual([401, 401]);
     const changes = (await readAuditLines(gateways[0] ?? "")).filter(({ act }) => act === "change-keys");
     expect(changes[0]).toMatchObject({
       target: "/keys/api-keys",
@@ -203,7 +154,54 @@ describe("two gateways behind an edge", () => {
     await project.pulumi("up", "--yes", "--skip-preview");
   });
 
-  testKeyChanges();
+  it("apply an added, rotated and revoked key without a replaced or restarted container", async () => {
+    const before = await containerStates();
+    const added = await runKeys("add", "eve", "requests=60");
+    expect(await statusOf(added.key)).toBe(200);
+
+    const rotated = await runKeys("rotate", "eve");
+    expect(await statusOf(added.key)).toBe(200);
+    expect(await statusOf(rotated.key)).toBe(200);
+    const { output } = await runKeys("list");
+    expect(output).toMatch(/^eve +[0-9a-f]{8} +valid until \S+Z +requests=60$/m);
+    expect(output).toMatch(/^eve +[0-9a-f]{8} +valid +requests=60$/m);
+
+    const [, old = ""] = /^eve +([0-9a-f]{8}) +valid until/m.exec(output) ?? [];
+    await runKeys("revoke", "eve", old);
+    expect(await statusOf(added.key)).toBe(401);
+    expect(await statusOf(rotated.key)).toBe(200);
+
+    const successor = await runKeys("rotate", "eve", "--grace", "0");
+    expect(await statusOf(rotated.key)).toBe(401);
+    expect(await statusOf(successor.key)).toBe(200);
+
+    await runKeys("revoke", "eve");
+    expect(await statusOf(successor.key)).toBe(401);
+    expect(await statusOf(ada.key)).toBe(200);
+    expect(await containerStates()).toBe(before);
+    // The state has these changes, too.
+    await project.pulumi("preview", "--expect-no-changes");
+  });
+
+  it("apply a config change in place, as previewed", async () => {
+    const before = await containerStates();
+    const configured = project.configured("gatewayApiKeys");
+    project.configure({ gatewayApiKeys: [ada.line, bob.line] });
+    const { steps } = JSON.parse(await project.pulumi("preview", "--json")) as {
+      steps: { op: string; urn: string }[];
+    };
+    const changes = steps.filter(({ op }) => op !== "same");
+    expect(changes.map(({ op, urn }) => [op, urn.split("::").at(-1)])).toEqual(
+      expect.arrayContaining([["update", "gateway-keys"]]),
+    );
+    expect(changes.filter(({ op }) => op !== "update")).toEqual([]);
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(await statusOf(bob.key)).toBe(200);
+    project.configure({ gatewayApiKeys: configured });
+    await project.pulumi("up", "--yes", "--skip-preview");
+    expect(await statusOf(bob.key)).toBe(401);
+    expect(await containerStates()).toBe(before);
+  });
 
   it("both apply each change", async () => {
     const [first, second] = await Promise.all(gateways.map(readAuditLines));
