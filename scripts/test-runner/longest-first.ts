@@ -2,16 +2,18 @@
 // end. vitest prints a file's duration behind its name.
 export const longestTests = [
   "remote-engine",
-  "replicas",
+  "upgrade",
   "models",
+  "life",
+  "replicas",
   "keys",
   "engine-restart",
-  "interrupted",
-  "properties",
-  "monitoring",
-  "drift",
   "environments",
+  "interrupted",
+  "drift",
+  "properties",
   "bad-input",
+  "monitoring",
   "secrets",
 ].map((name) => `tests/e2e/${name}.test.ts`);
 
