@@ -11,14 +11,19 @@ const MS_PER_UNIT: Readonly<Record<string, number>> = {
   h: 3600 * SECOND,
 };
 
+// Longer than any duration that somebody writes.
+const MAX_LENGTH = 64;
+// Each character can match in one way only, because clients send this.
+const DURATION = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)[a-z\u00b5\u03bc]+)+|0)$/;
+
 /**
  * Returns a `keep_alive` in milliseconds: a number is in seconds, a string is a Go duration ("1h30m"), and a negative
  * value is Infinity. Undefined if it is missing or Ollama does not accept it.
  */
 export function keepAliveMs(keepAlive: unknown): number | undefined {
   if (typeof keepAlive === "number") return keepAlive < 0 ? Infinity : keepAlive * SECOND;
-  if (typeof keepAlive !== "string") return undefined;
-  const [, sign, text = ""] = /^([+-]?)((?:\d*\.?\d+[a-z\u00b5\u03bc]+)+|0)$/.exec(keepAlive) ?? [];
+  if (typeof keepAlive !== "string" || keepAlive.length > MAX_LENGTH) return undefined;
+  const [, sign, text = ""] = DURATION.exec(keepAlive) ?? [];
   let milliseconds = text === "" ? NaN : 0;
   for (const [, amount, unit = ""] of text.matchAll(/([\d.]+)([a-z\u00b5\u03bc]+)/g)) {
     milliseconds += Number(amount) * (MS_PER_UNIT[unit] ?? NaN);

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { keepAliveMs } from "../../../gateway/src/ollama/keep-alive.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 
 test.each([
@@ -20,4 +22,47 @@ test.each([
     await response.text();
     expect((await fake.conversation(n)).body.keep_alive).toBe(keepAlive);
   }
+});
+
+test.each([
+  [300, 300_000],
+  [-1, Infinity],
+  ["0", 0],
+  ["1h30m", 5_400_000],
+  ["1.5h", 5_400_000],
+  [".5s", 500],
+  ["2.s", 2000],
+  ["+7m", 420_000],
+  ["-1s", Infinity],
+  ["100\u00b5s", 0.1],
+  ["", undefined],
+  ["7", undefined],
+  ["1x", undefined],
+  [".s", undefined],
+  ["1..5s", undefined],
+  [undefined, undefined],
+])("%j is %s milliseconds", (keepAlive, milliseconds) => {
+  expect(keepAliveMs(keepAlive)).toBe(milliseconds);
+});
+
+// An ambiguous pattern would take hours for these.
+test.each([["1".repeat(1_000_000)], ["1.".repeat(500_000)], [`${"1s".repeat(500_000)}1`]])(
+  "a million characters are no duration",
+  (keepAlive) => {
+    expect(keepAliveMs(keepAlive)).toBeUndefined();
+  },
+);
+
+test("rejects a keep_alive of a million digits with 400 for a key that shares models", async () => {
+  const fake = await startFake();
+  const { key, line } = newKey("ada", []);
+  const gateway = await startGateway(fake, { API_KEYS: line });
+  const response = await gateway.post(
+    "/v1/chat/completions",
+    { ...hello, keep_alive: "1".repeat(1_000_000) },
+    { headers: { authorization: `Bearer ${key}` } },
+  );
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ error: { param: "keep_alive" } });
+  expect(fake.received).toHaveLength(0);
 });
