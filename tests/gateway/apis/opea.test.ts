@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { FATAL_OPTIONS } from "../../../gateway/src/apis/common/fatal-options.ts";
 import type { RequestRecord } from "../../../gateway/src/observability/request-record.ts";
 import { Statistics } from "../../../gateway/src/observability/latency-stats.ts";
 import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
@@ -64,6 +65,18 @@ test("/v1/chatqna is the same service, and translates OPEA's parameters to Ollam
     min_p: 0.1,
   });
 });
+
+test.each(FATAL_OPTIONS.repeat_penalty.fatal)(
+  "rejects repetition_penalty %j, which crashes the model for everybody",
+  async (penalty) => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake);
+    const response = await gateway.post("/v1/chatqna", { messages: "Hi", repetition_penalty: penalty });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("repetition_penalty");
+    expect(fake.received).toHaveLength(0);
+  },
+);
 
 test("GET /v1/statistics reports the latencies of completed responses and of their first tokens", async () => {
   const fake = await startFake();

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { boundedOptions } from "../common/fatal-options.ts";
 import { chatMessages, chatParameters, type ChatRequest, modelName } from "../openai-chat/schema.ts";
 
 // OPEA's defaults differ from OpenAI's.
@@ -9,7 +10,7 @@ const MAX_TOKENS = 1024;
 export const opeaSchema = z.strictObject({
   ...chatParameters,
   top_k: z.int().min(1).nullish(),
-  repetition_penalty: z.number().min(0).nullish(),
+  repetition_penalty: boundedOptions.repeat_penalty,
   messages: z.union([z.string().min(1), chatMessages]),
   model: modelName.nullish(),
   stream: z.boolean().nullish(),
