@@ -17,9 +17,14 @@ export interface LogLine {
 export function parseLogLine(component: string, line: string): LogLine {
   const [, time = "", text = line] =
     /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*(?:Z|[+-]\d\d:\d\d)) ?(.*)$/s.exec(line) ?? [];
-  // A cluster's nodes write timestamps in their own time zone.
-  const at = time === "" || time.endsWith("Z") ? time : new Date(time).toISOString();
-  return { at, component, ...parseText(printable(text)) };
+  return { at: inUtc(time), component, ...parseText(printable(text)) };
+}
+
+/** A cluster's nodes write timestamps in their own time zone. Keeps the digits below a millisecond, which a Date lacks. */
+function inUtc(time: string): string {
+  const [, seconds = "", fraction = "", zone = ""] = /^(.{19})([\d.]*)([+-].*)$/.exec(time) ?? [];
+  const date = new Date(`${seconds}${zone}`);
+  return Number.isNaN(date.getTime()) ? time : `${date.toISOString().slice(0, 19)}${fraction}Z`;
 }
 
 function parseText(text: string): Pick<LogLine, "level" | "message"> {

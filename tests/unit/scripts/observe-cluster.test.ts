@@ -61,11 +61,12 @@ describe("npm run logs of a stack on Kubernetes", () => {
     );
   });
 
-  it("converts the times of a node in another time zone", () => {
-    expect(parseLogLine("ollama-0", "2026-11-28T22:00:15.105510375+01:00 hello")).toMatchObject({
-      at: "2026-11-28T21:00:15.105Z",
-      message: "hello",
-    });
+  it.each([
+    ["2026-11-28T22:00:15.105510375+01:00", "2026-11-28T21:00:15.105510375Z"],
+    ["2026-11-28T23:30:15-03:30", "2026-11-29T03:00:15Z"],
+    ["2026-99-99T22:00:15+01:00", "2026-99-99T22:00:15+01:00"],
+  ])("converts the time %s of a node in another time zone, with all its digits", (time, at) => {
+    expect(parseLogLine("ollama-0", `${time} hello`)).toMatchObject({ at, message: "hello" });
   });
 });
 
