@@ -67,9 +67,10 @@ export async function followLogs(
       const since = last.get(name);
       const from = since === undefined && known.has(name) ? options : { tail: "all", since };
       const end = logOf(source, from, true, (line) => {
-        // The last line is repeated.
-        if (line.at !== "" && line.at <= (last.get(name) ?? "")) return;
-        last.set(name, line.at);
+        // A restarted command repeats the last line. Within one run, older lines may follow newer ones, because standard
+        // output and standard error arrive through two pipes.
+        if (since !== undefined && line.at !== "" && line.at <= since) return;
+        if (line.at > (last.get(name) ?? "")) last.set(name, line.at);
         waiting.push(line);
       });
       // It stopped, and may be restarted.
