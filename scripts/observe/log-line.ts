@@ -17,7 +17,8 @@ export interface LogLine {
 export function parseLogLine(component: string, line: string): LogLine {
   const [, time = "", text = line] =
     /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*(?:Z|[+-]\d\d:\d\d)) ?(.*)$/s.exec(line) ?? [];
-  return { at: inUtc(time), component, ...parseText(printable(text)) };
+  const { level, message } = parseText(text);
+  return { at: inUtc(time), component, level: printable(level), message: printable(message) };
 }
 
 /** A cluster's nodes write timestamps in their own time zone. Keeps the digits below a millisecond, which a Date lacks. */
@@ -41,7 +42,26 @@ function parseText(text: string): Pick<LogLine, "level" | "message"> {
 }
 
 function unquoted(_match: string, message: string): string {
-  return message.startsWith('"') ? (JSON.parse(message) as string) : message;
+  return message.startsWith('"') ? message.slice(1, -1).replaceAll(goEscape, unescaped) : message;
+}
+
+// What Go's strconv.Quote writes; JSON has no \x1b, \a and \U0001f600.
+const goEscape = /\\(?:x([\da-f]{2})|u([\da-f]{4})|U([\da-f]{8})|(.))/g;
+const goCharacters: Readonly<Record<string, string>> = {
+  a: "\u0007",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+};
+
+function unescaped(_match: string, byte?: string, short?: string, long?: string, character = ""): string {
+  const hex = byte ?? short ?? long;
+  if (hex === undefined) return goCharacters[character] ?? character;
+  const code = Number.parseInt(hex, 16);
+  return code > 0x10_ff_ff ? "\ufffd" : String.fromCodePoint(code);
 }
 
 // Fields that are shown before the message, or not at all.
@@ -62,7 +82,10 @@ function shown(value: unknown): string {
   return typeof value === "string" && !/[\s"=]/.test(value) ? value : JSON.stringify(value);
 }
 
-/** Removes control characters, because a log may contain client input, which must not control the terminal. */
+/**
+ * Removes control characters, because a log may contain client input, which must not control the terminal. Escaped ones
+ * are removed too if this follows the parsing.
+ */
 function printable(text: string): string {
   // eslint-disable-next-line no-control-regex
   return stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, "?");

@@ -49,6 +49,11 @@ describe("npm run logs", () => {
     ],
     [
       "ollama",
+      String.raw`time=x level=INFO msg="\"C:\\new\" \u00e9\U0001f600\U7fffffff \xe9 \'\q"`,
+      `10:00:01.123  ollama   info   "C:\\new" é😀\ufffd é 'q`,
+    ],
+    [
+      "ollama",
       "[GIN] 2026/11/28 | 200 | /api/tags",
       "10:00:01.123  ollama   info   [GIN] 2026/11/28 | 200 | /api/tags",
     ],
@@ -57,8 +62,12 @@ describe("npm run logs", () => {
     expect(read(component, text).shown).toBe(expected);
   });
 
-  it("removes control characters, whatever a client sent", () => {
-    const text = read("ollama", "\u001b[2J\u001b]0;title\u0007harmless\r\u0008 text\u009b1A").shown;
+  it.each([
+    ["as it is", "\u001b[2J\u001b]0;title\u0007harmless\r\u0008 text\u009b1A"],
+    ["in JSON", String.raw`{"level":"info","msg":"\u001b[2Jharmless","path":"\u009b1A\u0007"}`],
+    ["quoted by Go", String.raw`time=x level=INFO msg="\x1b[2J\a\u009b1Aharmless\n"`],
+  ])("removes control characters that a client sent, %s", (_form, sent) => {
+    const text = read("ollama", sent).shown;
     // eslint-disable-next-line no-control-regex
     expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
     expect(text).toContain("harmless");
