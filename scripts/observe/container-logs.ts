@@ -29,5 +29,5 @@ export function containerLog(container: StackContainer): LogSource {
     const args = ["container", "logs", "--timestamps", "--tail", tail, ...from, ...more, name];
     return ["docker", args] as const;
   };
-  return { ...container, command, streams: ["stdout", "stderr"], isEmpty: () => false };
+  return { ...container, command, isEmpty: () => false };
 }

@@ -9,10 +9,8 @@ export interface LogSource {
   readonly component: string;
   /** The command that prints the log with timestamps. */
   readonly command: (options: LogOptions, follow: boolean) => readonly [string, readonly string[]];
-  /** The output stream with the log's lines. */
-  readonly streams: readonly ("stdout" | "stderr")[];
   /** Whether the command failed because there is no log yet, or not any more. */
-  readonly isEmpty: (stderr: string) => boolean;
+  readonly isEmpty: (errors: string) => boolean;
 }
 
 export interface LogOptions {
@@ -22,12 +20,14 @@ export interface LogOptions {
   readonly since?: string | undefined;
 }
 
-/** The last lines of several logs, merged by time. */
+/** The last lines of several logs, merged by time. @throws if one cannot be read */
 export async function readLogs(sources: readonly LogSource[], options: LogOptions): Promise<LogLine[]> {
   const lists = await Promise.all(
     sources.map(async (source) => {
       const lines: LogLine[] = [];
-      await logOf(source, options, false, (line) => lines.push(line));
+      const { code, errors } = await runLog(source, options, (line) => lines.push(line));
+      if (code !== 0 && !source.isEmpty(errors))
+        throw new Error(`the log of ${source.name} cannot be read: ${errors}`);
       return lines;
     }),
   );
@@ -42,6 +42,7 @@ const retryMs = 1000;
  * The same, then follows the logs across restarts, until the signal or the end of the process.
  *
  * @param list called repeatedly; the options apply to the logs that it lists first, later ones are shown from their start
+ * @throws if a log cannot be read at first, or if the logs cannot be listed
  */
 export async function followLogs(
   list: () => Promise<readonly LogSource[]>,
@@ -49,62 +50,91 @@ export async function followLogs(
   show: (line: LogLine) => void,
   signal?: AbortSignal,
 ): Promise<void> {
+  const last = new Map<string, string>();
   let waiting: LogLine[] = [];
   const flush = () => {
     for (const line of inOrder(waiting)) show(line);
     waiting = [];
   };
-  const timer = setInterval(flush, mergeMs);
-  const last = new Map<string, string>();
-  const followed = new Map<string, Promise<void>>();
-  let known: ReadonlySet<string> | undefined;
-  while (signal?.aborted !== true) {
-    const sources = await list();
-    known ??= new Set(sources.map(({ name }) => name));
-    for (const source of sources) {
-      const { name } = source;
-      if (followed.has(name)) continue;
-      const since = last.get(name);
-      const from = since === undefined && known.has(name) ? options : { tail: "all", since };
-      const end = logOf(source, from, true, (line) => {
-        // A restarted command repeats the last line. Within one run, older lines may follow newer ones, because standard
-        // output and standard error arrive through two pipes.
-        if (since !== undefined && line.at !== "" && line.at <= since) return;
-        if (line.at > (last.get(name) ?? "")) last.set(name, line.at);
-        waiting.push(line);
-      });
-      // It stopped, and may be restarted.
-      followed.set(
-        name,
-        end.finally(() => followed.delete(name)),
-      );
-    }
-    await sleep(retryMs);
-  }
-  await Promise.all(followed.values());
-  clearInterval(timer);
+  const take = (line: LogLine) => {
+    if (line.at > (last.get(line.component) ?? "")) last.set(line.component, line.at);
+    waiting.push(line);
+  };
+  let sources = await list();
+  const known = new Set(sources.map(({ component }) => component));
+  for (const line of await readLogs(sources, options)) take(line);
   flush();
+
+  const followed = new Map<string, Promise<void>>();
+  const stop = new AbortController();
+  const follow = async (source: LogSource) => {
+    const since = last.get(source.component);
+    const from = since === undefined && known.has(source.component) ? options : { tail: "all", since };
+    const takeNew = (line: LogLine) => {
+      // A restarted command repeats the last line. Within one run, older lines may follow newer ones, because standard
+      // output and standard error arrive through two pipes.
+      if (since === undefined || line.at === "" || line.at > since) take(line);
+    };
+    try {
+      await runLog(source, from, takeNew, stop.signal);
+    } catch (error) {
+      stop.abort(error);
+    }
+    // It stopped, and may be restarted.
+    followed.delete(source.component);
+  };
+  const timer = setInterval(flush, mergeMs);
+  try {
+    while (signal?.aborted !== true) {
+      for (const source of sources)
+        if (!followed.has(source.component)) followed.set(source.component, follow(source));
+      await sleep(retryMs);
+      stop.signal.throwIfAborted();
+      sources = await list();
+    }
+  } finally {
+    stop.abort();
+    await Promise.all(followed.values());
+    clearInterval(timer);
+    flush();
+  }
 }
 
-async function logOf(
+/**
+ * Runs the command that prints a log.
+ *
+ * @param followUntil follows the log until this signal
+ * @returns its exit code and error message
+ */
+async function runLog(
   source: LogSource,
   options: LogOptions,
-  follow: boolean,
   take: (line: LogLine) => void,
-): Promise<void> {
+  followUntil?: AbortSignal,
+): Promise<{ readonly code: number | null; readonly errors: string }> {
   const rest = { stdout: "", stderr: "" };
-  const [program, args] = source.command(options, follow);
-  const { code, stderr } = await runProcess(program, args, {
-    keepOutput: !follow,
+  const errors: string[] = [];
+  const receive = (text: string, stream: "stdout" | "stderr") => {
+    const line = parseLogLine(source.component, text);
+    // The log's lines have timestamps, the command's own messages have not.
+    if (stream === "stderr" && line.at === "") errors.push(text);
+    else take(line);
+  };
+  const [program, args] = source.command(options, followUntil !== undefined);
+  const { code } = await runProcess(program, args, {
+    keepOutput: false,
+    signal: followUntil,
     onOutput: (text, stream) => {
-      if (!source.streams.includes(stream)) return;
       const lines = (rest[stream] + text).split("\n");
       rest[stream] = lines.pop() ?? "";
-      for (const line of lines) take(parseLogLine(source.component, line));
+      for (const line of lines) receive(line, stream);
     },
   });
-  if (code !== 0 && !follow && !source.isEmpty(stderr))
-    throw new Error(`the log of ${source.name} cannot be read: ${stderr.trim()}`);
+  // After a broken connection, the next run repeats the cut line.
+  if (code === 0 || followUntil === undefined)
+    for (const stream of ["stdout", "stderr"] as const)
+      if (rest[stream] !== "") receive(rest[stream], stream);
+  return { code, errors: errors.join("\n").trim() };
 }
 
 function inOrder(lines: readonly LogLine[]): LogLine[] {

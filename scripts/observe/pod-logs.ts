@@ -26,8 +26,8 @@ function podLog(kubectl: Kubectl, { name: pod }: PodState, container: string, is
     return ["kubectl", kubectl.arguments(args)] as const;
   };
   // Its container has not started yet, or the pod was deleted.
-  const isEmpty = (stderr: string) => /is waiting to start|\(NotFound\)|not found/.test(stderr);
-  return { name, component: name, command, streams: ["stdout"], isEmpty };
+  const isEmpty = (errors: string) => /is waiting to start|\(NotFound\)|not found/.test(errors);
+  return { name, component: name, command, isEmpty };
 }
 
 /** Converts a duration or a time to kubectl's options. */

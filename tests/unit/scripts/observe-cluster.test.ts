@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { Kubectl } from "../../../cluster/kubectl.ts";
 import { parseLogLine } from "../../../scripts/observe/log-line.ts";
-import { readLogs } from "../../../scripts/observe/merged-logs.ts";
+import { followLogs, readLogs } from "../../../scripts/observe/merged-logs.ts";
 import { podLogs } from "../../../scripts/observe/pod-logs.ts";
 import { podStates } from "../../../scripts/observe/pod-states.ts";
 import { formatStatus } from "../../../scripts/observe/status.ts";
@@ -55,10 +55,16 @@ describe("npm run logs of a stack on Kubernetes", () => {
 
   it("rejects an invalid time", async () => {
     program.mock(list);
-    const [source] = await podLogs(kubectl);
-    expect(() => source?.command({ tail: "5", since: "yesterday" }, false)).toThrow(
-      "--since is yesterday, but must be a duration such as 10m",
-    );
+    const selection = { tail: "5", since: "yesterday" };
+    const error = "--since is yesterday, but must be a duration such as 10m";
+    await expect(readLogs(await podLogs(kubectl), selection)).rejects.toThrow(error);
+    await expect(
+      followLogs(
+        () => podLogs(kubectl),
+        selection,
+        () => undefined,
+      ),
+    ).rejects.toThrow(error);
   });
 
   it.each([

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { browserCommand } from "../../../scripts/connect/browser.ts";
 import { containerLog, stackContainers } from "../../../scripts/observe/container-logs.ts";
 import { formatLogLine, isError, parseLogLine } from "../../../scripts/observe/log-line.ts";
-import { followLogs, type LogSource, readLogs } from "../../../scripts/observe/merged-logs.ts";
+import { readLogs } from "../../../scripts/observe/merged-logs.ts";
 import { parseFindings, parseOverview } from "../../../scripts/observe/gateway-view.ts";
 import { formatStatus, parseLoaded, parseQueue, type Status } from "../../../scripts/observe/status.ts";
 import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
@@ -16,19 +16,6 @@ const read = (component: string, text: string) => {
   const line = parseLogLine(component, `${at} ${text}`);
   return { line, shown: formatLogLine(line, 7) };
 };
-
-/** Follows logs until `end` is called. */
-function follow(sources: readonly LogSource[]) {
-  const shown: string[] = [];
-  const aborter = new AbortController();
-  const list = () => Promise.resolve(sources);
-  const done = followLogs(list, { tail: "100" }, ({ message }) => shown.push(message), aborter.signal);
-  const end = async () => {
-    aborter.abort();
-    await done;
-  };
-  return { shown, end };
-}
 
 describe("npm run logs", () => {
   it.each([
@@ -88,32 +75,6 @@ describe("npm run logs", () => {
       ["ollama", "third"],
     ]);
     expect(lines.filter(isError).map(({ message }) => message)).toEqual(["third"]);
-  });
-
-  it("continues after a container restarts, and shows each line once", async () => {
-    const lines = "2026-11-28T10:00:01Z one\n2026-11-28T10:00:02Z two\n";
-    docker.mock({
-      "container logs --timestamps --tail 100 --follow": lines,
-      "container logs --timestamps --tail all --since 2026-11-28T10:00:02Z --follow": `${lines}2026-11-28T10:00:03Z three\n`,
-      "container logs --timestamps --tail all --since 2026-11-28T10:00:03Z --follow": "",
-    });
-    const follower = follow([containerLog({ name: "ollama-stack-dev-ollama", component: "ollama" })]);
-    await expect.poll(() => follower.shown, { timeout: 30_000 }).toContain("three");
-    await follower.end();
-    expect(follower.shown).toEqual(["one", "two", "three"]);
-  });
-
-  it("shows each line of a container whose outputs arrive out of order", async () => {
-    const script =
-      'printf "2026-11-28T10:00:02Z newer\\n"; sleep 0.3; printf "2026-11-28T10:00:01Z older\\n" >&2; exit 0';
-    const one: LogSource = {
-      ...containerLog({ name: "ollama-stack-dev-ollama", component: "ollama" }),
-      command: (_options, follow) => ["sh", ["-c", follow ? script : ":"]],
-    };
-    const follower = follow([one]);
-    await expect.poll(() => follower.shown, { timeout: 10_000 }).toHaveLength(2);
-    await follower.end();
-    expect(follower.shown.toSorted()).toEqual(["newer", "older"]);
   });
 
   it("reports why a log cannot be read", async () => {
