@@ -1,7 +1,5 @@
 // npm run client -- NAME: starts a coding agent that uses a running stack. Arguments after another -- are passed to the
 // agent.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { command } from "../cli/command.ts";
 import { UsageError } from "../cli/command-line.mjs";
 import { openSession } from "../cli/session.ts";
@@ -9,6 +7,7 @@ import { endpointOf, withContextLength } from "../connect/client-endpoint.ts";
 import { type Launcher, launches } from "../connect/client-launches.ts";
 import { type Endpoint, KEY_VARIABLE } from "../connect/client-recipes.ts";
 import { withClusterGateway } from "../connect/cluster-gateway.ts";
+import { runAgent } from "../connect/run-agent.ts";
 import { openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
 import { settingsFor } from "../stack/settings.ts";
@@ -37,16 +36,5 @@ async function start(launch: Launcher, endpoint: Endpoint, passed: readonly stri
     throw new Error(
       `The gateway requires a key: set ${KEY_VARIABLE}. Create one with: npm run keys -- add NAME`,
     );
-  const { command: program, args, env: added, install } = launch(await withContextLength(endpoint, key), key);
-  const child = spawn(program, [...args, ...passed], {
-    stdio: "inherit",
-    cwd: process.env["INIT_CWD"],
-    env: { ...process.env, ...added },
-  });
-  child.once("error", (error: NodeJS.ErrnoException) => {
-    const why = error.code === "ENOENT" ? `it is not installed. Install it: ${install}` : error.message;
-    console.error(`error: cannot start ${program}: ${why}`);
-  });
-  const [code] = (await once(child, "close")) as [number | null];
-  process.exitCode = code ?? 1;
+  process.exitCode = await runAgent(launch(await withContextLength(endpoint, key), key), passed);
 }
