@@ -7,6 +7,7 @@ import { endpointOf, withContextLength } from "../connect/client-endpoint.ts";
 import { type Launcher, launches } from "../connect/client-launches.ts";
 import { type Endpoint, KEY_VARIABLE } from "../connect/client-recipes.ts";
 import { withClusterGateway } from "../connect/cluster-gateway.ts";
+import { withDockerEndpoint } from "../connect/docker-endpoint.ts";
 import { runAgent } from "../connect/run-agent.ts";
 import { openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
@@ -20,7 +21,7 @@ await command("client", async ({ options, operands, passed }) => {
     throw new UsageError(`npm run client needs one of ${Object.keys(launches).join(", ")}`);
   const { stack, env } = await openSession(options);
   if (!isOnCluster(stack)) {
-    await start(launch, endpointOf(await readOutputs(stack, env)), passed);
+    await withDockerEndpoint(await readOutputs(stack, env), (endpoint) => start(launch, endpoint, passed));
     return;
   }
   const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));

@@ -5,6 +5,7 @@ import { endpointOf, withContextLength } from "../connect/client-endpoint.ts";
 import { launches } from "../connect/client-launches.ts";
 import { type Endpoint, KEY_VARIABLE, recipes } from "../connect/client-recipes.ts";
 import { tryWithClusterGateway } from "../connect/cluster-gateway.ts";
+import { dockerEndpoint } from "../connect/docker-endpoint.ts";
 import { forwardedUrl, openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
 import { settingsFor } from "../stack/settings.ts";
@@ -15,7 +16,7 @@ await command("clients", async ({ options }) => {
   const key = process.env[KEY_VARIABLE];
   const endpoint = isOnCluster(stack)
     ? await clusterEndpoint({ stack, stackOption, env }, key)
-    : await withContextLength(endpointOf(await readOutputs(stack, env)), key);
+    : await publishedEndpoint({ stack, stackOption, env }, key);
   const sections = recipes.map(
     ({ title, place, lines }) => `# ${title} (${place})\n${lines(endpoint).join("\n")}`,
   );
@@ -29,6 +30,19 @@ await command("clients", async ({ options }) => {
     `\nOr start one with these settings: npm run client${prefix} ${Object.keys(launches).join("|")}`,
   );
 });
+
+/** The gateway's address on the engine's machine, which is also that of the forwarded port. */
+async function publishedEndpoint(
+  { stack, stackOption, env }: Pick<Session, "stack" | "stackOption" | "env">,
+  key: string | undefined,
+): Promise<Endpoint> {
+  const outputs = await readOutputs(stack, env);
+  if (outputs.tunnel?.gateway !== undefined)
+    console.log(
+      `The stack is on another machine. To reach it at the address below, keep this running: npm run forward${stackOption}\n`,
+    );
+  return await dockerEndpoint(outputs, key);
+}
 
 /** The gateway's address for clients outside the cluster. */
 async function clusterEndpoint(
