@@ -18,14 +18,14 @@ const stamp = join(modules, ".ollama-stack-lock");
 const packages = { tsc: "typescript", depcruise: "dependency-cruiser" };
 
 try {
-  if (!answersHelp(process.argv.slice(2))) await start();
+  if (!printsHelp(process.argv.slice(2))) await start();
 } catch (error) {
   console.error(`error: ${error.message}`);
   process.exitCode = 1;
 }
 
 /** Prints a command's help if the command line contains --help. @throws if it contains an unknown option */
-function answersHelp([name = "", ...args]) {
+function printsHelp([name = "", ...args]) {
   if (!isCommand(name)) return false;
   const { help } = parseCommandLine(name, args, process.env);
   if (help) console.log(helpOf(name));

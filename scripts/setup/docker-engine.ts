@@ -123,13 +123,13 @@ async function startEngine(api: DockerApi): Promise<void> {
     if (existsSync("/run/systemd/system"))
       await runTool("systemctl", ["start", "docker"], { what: "start docker", report });
     else if (await isSilent(api)) startDaemon();
-    if (!(await answersWithin(startsWithinMs, api))) throw new SetupError(endOfLog());
+    if (!(await respondsWithin(startsWithinMs, api))) throw new SetupError(endOfLog());
   });
 }
 
 async function waitForEngine(api: DockerApi, { message }: EngineHangs): Promise<void> {
   await step("Waiting for the Docker engine", 30, async () => {
-    if (!(await answersWithin(startsWithinMs, api))) throw new SetupError(message);
+    if (!(await respondsWithin(startsWithinMs, api))) throw new SetupError(message);
   });
 }
 
@@ -149,7 +149,7 @@ function startDaemon(): void {
   if (existsSync(pidFile) && !isDaemon(readFileSync(pidFile, "utf8").trim())) rmSync(pidFile);
   const log = openSync(daemonLog(), "a");
   const daemon = spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] });
-  // Without a listener, the error would crash this process; untilAnswering reports it.
+  // Without a listener, the error would crash this process; respondsWithin reports it.
   daemon.on("error", (error) => {
     printLine(`  dockerd: ${error.message}`);
   });
@@ -165,7 +165,7 @@ function isDaemon(pid: string): boolean {
   }
 }
 
-async function answersWithin(ms: number, api: DockerApi): Promise<boolean> {
+async function respondsWithin(ms: number, api: DockerApi): Promise<boolean> {
   const until = Date.now() + ms;
   while (Date.now() < until) {
     if (!(await isSilent(api))) return true;
