@@ -11,10 +11,11 @@ import {
   isDeployedInCluster,
 } from "../stack/same-cluster.ts";
 import { command } from "../cli/command.ts";
-import { pulumi } from "../stack/pulumi-cli.ts";
 import { recoverInterrupted } from "../update/recovery.ts";
 import { openSession } from "../cli/session.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
+import { withoutProtection } from "../update/unprotected.ts";
+import { assertModelsKept } from "../stack/kept-models.ts";
 import { engineOf } from "../stack/stack-file.ts";
 import { attachedProblem, attachedToLeaving, disconnectAll } from "../update/foreign-containers.ts";
 import { removeVolume, volumeSizes, volumesOf } from "../stack/volumes.ts";
@@ -36,6 +37,7 @@ await command("destroy", async ({ options, passed }) => {
   const attached = await attachedToLeaving(stack, found.resources, () => true);
   const problem = attachedProblem(attached, `npm run destroy -- --stack ${stack} --disconnect`);
   if (problem !== undefined && options.disconnect !== true) throw new Error(problem);
+  if (models === "keep") assertModelsKept(stack, found.resources);
   const how = `npm run destroy -- --stack ${stack} --yes`;
   if (yes !== true) {
     if (!isInteractive())
@@ -65,19 +67,13 @@ await command("destroy", async ({ options, passed }) => {
       );
     remove = await confirm(`The models are in the volume ${list}. Delete it too?`);
   }
-  // Kept volumes are removed from the state only; an update adopts an existing volume by its name.
-  const state = async (verb: "protect" | "unprotect") => {
-    for (const { urn } of guarded)
-      await pulumi(["state", verb, "--yes", urn, "--stack", stack], { env, output: "read" });
-  };
+  // After a recovery, and if they are protected without being retained.
+  if (!remove && (models === "keep" || guarded.length > 0)) assertModelsKept(stack, resources);
   await disconnectAll(attached);
-  await state("unprotect");
-  try {
-    await lockedUpdate(["destroy", "--yes", ...passed], stack, env);
-  } catch (error) {
-    await state("protect");
-    throw error;
-  }
+  // Kept volumes are removed from the state only; an update adopts an existing volume by its name.
+  await withoutProtection(guarded, { stack, env }, () =>
+    lockedUpdate(["destroy", "--yes", ...passed], stack, env),
+  );
   if (remove) for (const { volume } of kept) await removeVolume(volume);
   if (kept.length > 0)
     console.log(
