@@ -40,7 +40,7 @@ interface NameSettings {
 
 /** Names of a stack's objects on the engine, unique for each stack. */
 export function stackNames(stack: string, { networkName, ollamaReplicas, gatewayReplicas }: NameSettings) {
-  const prefix = `${project}-${stack}`;
+  const prefix = `${project}-${shortStackName(stack)}`;
   const ollama = `${prefix}-ollama`;
   const gateway = `${prefix}-gateway`;
   return {

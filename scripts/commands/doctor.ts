@@ -1,5 +1,5 @@
 // npm run doctor: checks a stack's requirements on this machine and suggests fixes. Changes and installs nothing.
-import { command } from "../cli/command.ts";
+import { command, type OptionsOf } from "../cli/command.ts";
 import { checkCluster } from "../doctor/cluster.ts";
 import { checkContainers } from "../doctor/containers.ts";
 import { checkEngine } from "../doctor/engine.ts";
@@ -8,13 +8,13 @@ import { checkDisk, checkMachine, checkProxy } from "../doctor/machine.ts";
 import { checkSites } from "../doctor/network.ts";
 import { checkState } from "../doctor/state.ts";
 import { engineEnvironment } from "../../engine/docker-cli.ts";
-import { remembered } from "../setup/probes.ts";
+import { probes } from "../setup/probes.ts";
+import { defaultStack, likelyToolSource } from "../setup/tool-source.ts";
 import { settingsFor } from "../stack/settings.ts";
 import { engineOf, isOnCluster, keepStackFile, stackFile } from "../stack/stack-file.ts";
 
 await command("doctor", async ({ options }) => {
-  const source = options.tools ?? options.world ?? remembered();
-  const stack = options.stack ?? process.env["PULUMI_STACK"] ?? (source === "built" ? "local" : "dev");
+  const stack = options.stack ?? process.env["PULUMI_STACK"] ?? (await stackOfTools(options));
   const environment = { ...process.env };
   const engine = engineOf(stack);
   Object.assign(process.env, engineEnvironment(engine));
@@ -36,3 +36,8 @@ await command("doctor", async ({ options }) => {
   console.log(options.json === true ? JSON.stringify({ stack, findings }, null, 2) : format(findings));
   if (findings.some(({ state }) => state === "problem")) process.exitCode = 1;
 });
+
+/** The stack that `npm run up` would use. */
+async function stackOfTools({ tools, world }: OptionsOf<"doctor">): Promise<string> {
+  return defaultStack((await likelyToolSource(probes(tools ?? world))) ?? "released");
+}

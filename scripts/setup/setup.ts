@@ -11,7 +11,7 @@ import { probes, remember } from "./probes.ts";
 import { installReleased, isReleasedInstalled } from "./released-tools.ts";
 import { networkEnvironment } from "./network-environment.ts";
 import { engineOf, settingOf } from "../stack/stack-file.ts";
-import { decideToolSource, type ToolSource } from "./tool-source.ts";
+import { decideToolSource, defaultStack, knownToolSource, type ToolSource } from "./tool-source.ts";
 
 export type { ToolSource } from "./tool-source.ts";
 
@@ -49,7 +49,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     );
 
   const probed = probes(options.tools);
-  const expected = (await probed.forced()) ?? (await probed.remembered());
+  const expected = await knownToolSource(probed);
   const named = options.stack ?? (expected === undefined ? undefined : defaultStack(expected));
   const stackToSetUp = named ?? defaultStack("released");
   const address = engineOf(named);
@@ -85,10 +85,6 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     env: { ...network, ...environment(engine.env) },
     pulumi,
   };
-}
-
-function defaultStack(world: string): "dev" | "local" {
-  return world === "released" ? "dev" : "local";
 }
 
 /** The CLI comes first on the PATH, then the Node.js that programs need: this one. */

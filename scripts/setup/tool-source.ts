@@ -37,13 +37,8 @@ export class WorldError extends Error {
  * logins, and a failed pull reports the reason. So a busy registry does not cause a build.
  */
 export async function decideToolSource(probes: LazyProbes): Promise<Decision> {
-  const forced = await probes.forced();
+  const forced = await forcedSource(probes);
   if (forced !== undefined) {
-    if (forced !== "released" && forced !== "built") {
-      throw new WorldError(
-        `tools can be "released" or "built", and not "${forced}": change --tools or OLLAMA_STACK_WORLD`,
-      );
-    }
     if (forced === "built" && !(await probes.canBuild()))
       throw new WorldError(`--tools built: ${cannotBuild}`);
     return { world: forced, reason: "selected by --tools or OLLAMA_STACK_WORLD", lasting: false };
@@ -66,6 +61,34 @@ export async function decideToolSource(probes: LazyProbes): Promise<Decision> {
     );
   if (!(await probes.canBuild())) throw new WorldError(`${missing}; and ${cannotBuild}`);
   return { world: "built", reason: missing, lasting: false };
+}
+
+/** The source that is certain without probing the machine: forced, or an earlier run's. @throws WorldError */
+export async function knownToolSource(
+  probes: Pick<LazyProbes, "forced" | "remembered">,
+): Promise<ToolSource | undefined> {
+  return (await forcedSource(probes)) ?? (await probes.remembered());
+}
+
+/** The source that an update would probably use, found without the network; undefined if nothing tells. @throws WorldError */
+export async function likelyToolSource(probes: LazyProbes): Promise<ToolSource | undefined> {
+  const known = await knownToolSource(probes);
+  if (known !== undefined) return known;
+  if (await probes.releasedInstalled()) return "released";
+  return (await probes.builtInstalled()) ? "built" : undefined;
+}
+
+/** The stack whose config fits the tools' source. */
+export function defaultStack(source: ToolSource): "dev" | "local" {
+  return source === "released" ? "dev" : "local";
+}
+
+async function forcedSource({ forced: read }: Pick<LazyProbes, "forced">): Promise<ToolSource | undefined> {
+  const forced = await read();
+  if (forced === undefined || forced === "released" || forced === "built") return forced;
+  throw new WorldError(
+    `tools can be "released" or "built", and not "${forced}": change --tools or OLLAMA_STACK_WORLD`,
+  );
 }
 
 const cannotBuild =

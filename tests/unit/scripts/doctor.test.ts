@@ -82,6 +82,15 @@ describe("npm run doctor, checking the engine,", () => {
     ]);
   });
 
+  it("takes the ports of a stack's own containers as free, also if its name has an organization", async () => {
+    const own = "ollama-stack-prod-gateway\trunning\t127.0.0.1:8000->8000/tcp\n";
+    engine({}, { "container ls": own });
+    const settings = (key: string) =>
+      ({ ...config, gatewayPort: 8000, gatewayBindAddress: "127.0.0.1" })[key];
+    const found = await checkEngine(localEngine, "acme/ollama-stack/prod", settings);
+    expect(found.filter(({ state }) => state !== "ok")).toEqual([]);
+  });
+
   it("reports containers that crash, are unhealthy or were killed for lack of memory", async () => {
     const inspected = (state: object, restarts: number) =>
       `${JSON.stringify({ Status: "running", ExitCode: 0, OOMKilled: false, StartedAt: "", ...state })}\n${String(restarts)}\n536870912\n`;
@@ -174,6 +183,16 @@ describe("the output of npm run doctor", () => {
     expect(text).toContain("http://...@proxy:3128");
     expect(text).toMatch(/PROBLEM +disk +cannot be checked: no such device/);
     expect(text).toMatch(/\n2 problems, 0 warnings$/);
+  });
+
+  it("is about the stack of the tools in OLLAMA_STACK_WORLD, as for an update", () => {
+    const home = join(folder, "built");
+    mkdirSync(home);
+    const { stdout } = spawnSync(process.execPath, ["scripts/commands/doctor.ts", "--json"], {
+      encoding: "utf8",
+      env: { HOME: home, PATH: home, HTTPS_PROXY: "http://127.0.0.1:1", OLLAMA_STACK_WORLD: "built" },
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ stack: "local" });
   });
 
   it("is JSON with --json, even without a Docker client, an engine or a network", () => {

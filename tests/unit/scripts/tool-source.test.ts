@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { decideToolSource, type LazyProbes, type Probes } from "../../../scripts/setup/tool-source.ts";
+import {
+  decideToolSource,
+  knownToolSource,
+  likelyToolSource,
+  type LazyProbes,
+  type Probes,
+} from "../../../scripts/setup/tool-source.ts";
 
 const nothing: Probes = {
   forced: undefined,
@@ -11,10 +17,8 @@ const nothing: Probes = {
   canBuild: true,
 };
 
-function decide(values: Partial<Probes>): {
-  decision: ReturnType<typeof decideToolSource>;
-  probed: string[];
-} {
+/** Probes with these results, and the names of those that were run. */
+function probesWith(values: Partial<Probes>): { readonly probes: LazyProbes; readonly probed: string[] } {
   const all = { ...nothing, ...values };
   const probed: string[] = [];
   const probe = <K extends keyof Probes>(key: K) => [
@@ -27,6 +31,11 @@ function decide(values: Partial<Probes>): {
   const probes = Object.fromEntries(
     (Object.keys(all) as (keyof Probes)[]).map(probe),
   ) as unknown as LazyProbes;
+  return { probes, probed };
+}
+
+function decide(values: Partial<Probes>) {
+  const { probes, probed } = probesWith(values);
   return { decision: decideToolSource(probes), probed };
 }
 
@@ -82,5 +91,26 @@ describe("the decision between released and built tools", () => {
   it("reports a missing network in one line", async () => {
     const { decision } = decide({ packagesReachable: false });
     await expect(decision).rejects.toThrow(/^no network: [^\n]*connect[^\n]* run it again$/);
+  });
+});
+
+describe("the source that a command without a set-up expects", () => {
+  it.each([
+    [{ forced: "built", remembered: "released" }, "built", ["forced"]],
+    [{ remembered: "released", builtInstalled: true }, "released", ["forced", "remembered"]],
+    [{ releasedInstalled: true }, "released", ["forced", "remembered", "releasedInstalled"]],
+    // An earlier run's decision to build expires after a day.
+    [{ builtInstalled: true }, "built", ["forced", "remembered", "releasedInstalled", "builtInstalled"]],
+    [{}, undefined, ["forced", "remembered", "releasedInstalled", "builtInstalled"]],
+  ] as const)("follows from %j without using the network", async (values, source, order) => {
+    const { probes, probed } = probesWith(values);
+    expect(await likelyToolSource(probes)).toBe(source);
+    expect(probed).toEqual(order);
+  });
+
+  it("is rejected if it is unknown, by the set-up too", async () => {
+    const { probes } = probesWith({ forced: "mixed" });
+    await expect(likelyToolSource(probes)).rejects.toThrow(/"released" or "built".*"mixed"/);
+    await expect(knownToolSource(probes)).rejects.toThrow(/"released" or "built".*"mixed"/);
   });
 });
