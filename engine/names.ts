@@ -100,6 +100,13 @@ export function leftoverPattern(stack: string | undefined): RegExp {
   );
 }
 
+/** The stack that a container's name contains; undefined for other names. */
+export function stackOfContainer(name: string): string | undefined {
+  return new RegExp(`^${escaped(project)}-(.+)-(?:ollama|gateway|edge|prometheus)(?:-[0-9]+)?$`).exec(
+    name,
+  )?.[1];
+}
+
 /** Pattern for an engine's name filter that matches exactly one name. */
 export function namePattern(name: string): string {
   return `^${escaped(name)}$`;

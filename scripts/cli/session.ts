@@ -7,6 +7,7 @@ import { setup, type ToolSource } from "../setup/setup.ts";
 import { configFileVariable } from "../stack/pulumi-cli.ts";
 import { isOnCluster, keepStackFile, stackFile, writableCopy } from "../stack/stack-file.ts";
 import { chosenBackend, stateEnvironment, stateFolder } from "../stack/backend.ts";
+import { stackOptionFor } from "./stack-option.ts";
 import { mendStateFiles } from "../stack/backend-files.ts";
 
 /** The context of a command: installed tools, state, passphrase and the selected stack. */
@@ -46,7 +47,12 @@ export async function openSession({
   const added = { ...toolEnvironment, ...stateEnvironment(process.env, pulumiHome) };
   const chosen = named ?? stack;
   if (isOnCluster(chosen)) requireClusterProvider(world);
-  const stackOption = chosen === stack ? "" : ` -- --stack ${chosen}`;
+  const stackOption = stackOptionFor({
+    chosen,
+    fromTools: stack,
+    hasToolsOption: source !== undefined,
+    fromEnvironment: process.env["PULUMI_STACK"],
+  });
   const env: NodeJS.ProcessEnv = { ...environment, ...added };
   const backend = chosenBackend(env, pulumiHome);
   if (backend !== undefined) mendStateFiles(backend);

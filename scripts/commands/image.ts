@@ -11,6 +11,7 @@ import { buildImage, parsePlatforms } from "../../engine/image-build.ts";
 import { SetupError } from "../../host/exec.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
+import { commandWith } from "../cli/stack-option.ts";
 import { settingsFor } from "../stack/settings.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -18,14 +19,14 @@ const root = join(import.meta.dirname, "..", "..");
 await command("image", async ({ options }) => {
   const { push, tag, platform } = options;
   const platforms = platform === undefined ? [] : parsePlatforms(platform);
-  const { stack, world } = await openSession(options);
+  const { stack, stackOption, world } = await openSession(options);
   const setting = settingsFor(stack, []);
   const base = String(setting("gatewayBaseImage"));
   const registry = String(setting("imageRegistry"));
   const reference = push ?? tag ?? (registry === "" ? undefined : imageIn(registry));
   if (reference === undefined)
     throw new SetupError(
-      "name the image: npm run image -- --push registry.example.org/ollama-stack/gateway; or set imageRegistry in the stack's config",
+      `name the image: ${commandWith("image", stackOption)} --push registry.example.org/ollama-stack/gateway; or set imageRegistry in the config of the stack ${stack}`,
     );
   const { keeper, tag: content } = clusterImage(root, base);
   // A colon after the last slash starts a tag; before it, a port.

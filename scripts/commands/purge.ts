@@ -3,7 +3,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Kubectl } from "../../cluster/kubectl.ts";
-import { clusterNamespace } from "../../engine/names.ts";
+import { clusterNamespace, stackOfContainer } from "../../engine/names.ts";
 import { isInteractive, confirm } from "../cli/dialogs.ts";
 import { clientVariables, engineName } from "../stack/deployed-engine.ts";
 import { command } from "../cli/command.ts";
@@ -53,7 +53,9 @@ async function purgeOnEngine(stack: string | undefined, isConfirmed: boolean): P
   }
   const [running] = engine?.running ?? [];
   if (running !== undefined)
-    throw new Error(`the container ${running} still exists; destroy its stack first: npm run destroy`);
+    throw new Error(
+      `the container ${running} still exists; destroy its stack first: npm run destroy -- --stack ${stack ?? stackOfContainer(running) ?? "NAME"}`,
+    );
   const [deployed] = stack === undefined ? await deployedStacks() : [];
   if (deployed !== undefined)
     throw new Error(

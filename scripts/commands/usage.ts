@@ -13,11 +13,13 @@ await command("usage", async ({ options }) => {
   const month = options.month ?? new Date().toISOString().slice(0, 7);
   if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(month))
     throw new Error(`--month is ${month}, but must be a month such as 2026-11`);
-  const { stack, env } = await openSession(options);
+  const { stack, stackOption, env } = await openSession(options);
   const count = isOnCluster(stack) ? countInCluster : countOnEngine;
   const reports = await count(stack, env, ["node", "/app/control.cjs", "usage", month]);
   if (reports.length === 0)
-    throw new Error(`no gateway of ${stack} is running, so its usage is unknown; start it with: npm run up`);
+    throw new Error(
+      `no gateway of ${stack} is running, so its usage is unknown; start it with: npm run up${stackOption}`,
+    );
   console.log(formatUsage(month, mergeUsage(reports), options.format ?? "table"));
 });
 

@@ -22,7 +22,11 @@ export async function checkCluster(stack: string, settings: Settings): Promise<F
   const demand = readDemand(settings, namespace);
   if (demand === undefined)
     return [
-      problem("config", "a value is not allowed", "npm run preview names the value and what is allowed."),
+      problem(
+        "config",
+        "a value is not allowed",
+        `npm run preview -- --stack ${stack} names the value and what is allowed.`,
+      ),
     ];
   try {
     const { clientVersion } = client.parse(
@@ -38,7 +42,7 @@ export async function checkCluster(stack: string, settings: Settings): Promise<F
         ? [ok("cluster", "rights, storage class and nodes are as the stack needs them")]
         : []),
       await checkMetrics(kubectl),
-      ...(await checkPods(kubectl)),
+      ...(await checkPods(stack, kubectl)),
     ];
   } catch (error) {
     if (!(error instanceof ClusterError)) throw error;
@@ -92,7 +96,7 @@ async function checkMetrics(kubectl: Kubectl): Promise<Finding> {
   }
 }
 
-async function checkPods(kubectl: Kubectl): Promise<Finding[]> {
+async function checkPods(stack: string, kubectl: Kubectl): Promise<Finding[]> {
   const pods = await listPods(kubectl);
   return pods.map(({ name, node, isReady, waiting, restarts, wasOutOfMemory }) => {
     const found = `${name} on ${node ?? "no node"}: ${isReady ? "ready" : (waiting ?? "not ready")}, restarted ${String(restarts)} times`;
@@ -102,7 +106,7 @@ async function checkPods(kubectl: Kubectl): Promise<Finding[]> {
         `${found}, once out of memory`,
         "Raise its memory: ollamaMemoryMiB, gatewayMemoryMiB or stateMemoryMiB.",
       );
-    if (!isReady) return warning("pod", found, "npm run status shows what it waits for.");
+    if (!isReady) return warning("pod", found, `npm run status -- --stack ${stack} shows what it waits for.`);
     return ok("pod", found);
   });
 }

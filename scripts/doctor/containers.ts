@@ -8,10 +8,10 @@ export async function checkContainers(stack: string): Promise<Finding[]> {
   const text = await queryEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filter]);
   const names = text.split("\n").filter(Boolean).sort();
   if (names.length === 0) return [ok("containers", `none of the stack ${stack}: it is not deployed here`)];
-  return await Promise.all(names.map(checkContainer));
+  return await Promise.all(names.map((name) => checkContainer(stack, name)));
 }
 
-async function checkContainer(name: string): Promise<Finding> {
+async function checkContainer(stack: string, name: string): Promise<Finding> {
   const state = await containerState(name);
   if (state === undefined) return ok("containers", `${name} is gone`);
   const { status, health, restarts, outOfMemory, memoryLimit, exitCode } = state;
@@ -27,7 +27,7 @@ async function checkContainer(name: string): Promise<Finding> {
     return problem(
       "containers",
       `${found}, exit code ${String(exitCode)}`,
-      `${look}; bring it back: npm run up`,
+      `${look}; bring it back: npm run up -- --stack ${stack}`,
     );
   if (health === "unhealthy" || restarts > 0) return warning("containers", found, look);
   return ok("containers", found);

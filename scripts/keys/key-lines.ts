@@ -16,6 +16,9 @@ export class KeyChangeError extends Error {
   override readonly name = "KeyChangeError";
 }
 
+/** The start of the commands in messages, with the stack's option. */
+const defaultCommand = "npm run keys --";
+
 /** The lines after a change, and its description. */
 export interface ChangedLines {
   readonly lines: readonly string[];
@@ -32,10 +35,16 @@ export function linesOf(entries: readonly string[]): string[] {
   return entries.flatMap((entry) => entry.split(/[\n;]/).map((line) => line.trim())).filter(Boolean);
 }
 
-export function addKey(lines: readonly string[], name: string, fields: readonly string[]): LinesWithNewKey {
+/** @param keysCommand `npm run keys` for the same stack, for messages */
+export function addKey(
+  lines: readonly string[],
+  name: string,
+  fields: readonly string[],
+  keysCommand = defaultCommand,
+): LinesWithNewKey {
   if (keysOf(lines, name).length > 0)
     throw new KeyChangeError(
-      `The key '${name}' already exists. Choose another name, or replace it: npm run keys -- rotate ${name}`,
+      `The key '${name}' already exists. Choose another name, or replace it: ${keysCommand} rotate ${name}`,
     );
   const { key, line } = newKey(name, fields);
   return checked({ key, lines: [...lines, line], done: [`added ${labelOf(line)}`] });
@@ -47,12 +56,13 @@ export function rotateKey(
   name: string,
   graceMs: number,
   now = Date.now(),
+  keysCommand = defaultCommand,
 ): LinesWithNewKey {
-  const keys = existing(lines, name);
+  const keys = existing(lines, name, keysCommand);
   const valid = keys.filter(({ definition }) => rejectionReason(definition, now) === undefined);
   if (valid.length > 1)
     throw new KeyChangeError(
-      `The key '${name}' is being rotated already. Revoke the one that is replaced: npm run keys -- revoke ${name} ${keyId((valid[0] ?? fail()).definition)}`,
+      `The key '${name}' is being rotated already. Revoke the one that is replaced: ${keysCommand} revoke ${name} ${keyId((valid[0] ?? fail()).definition)}`,
     );
   const [old = keys[0] ?? fail()] = valid;
   const fields = fieldsOf(old.line).filter((field) => !/^(sha256=|expires=|disabled$)/.test(field));
@@ -72,13 +82,18 @@ export function rotateKey(
 }
 
 /** Removes a name's keys, or the one with an id. The last key is disabled instead, because access is open without keys. */
-export function revokeKey(lines: readonly string[], name: string, id?: string): ChangedLines {
-  const revoked = existing(lines, name).filter(
+export function revokeKey(
+  lines: readonly string[],
+  name: string,
+  id?: string,
+  keysCommand = defaultCommand,
+): ChangedLines {
+  const revoked = existing(lines, name, keysCommand).filter(
     ({ definition }) => id === undefined || keyId(definition) === id,
   );
   const [first] = revoked;
   if (first === undefined)
-    throw new KeyChangeError(`No key '${name}' has the id ${id ?? ""}. npm run keys -- list shows them.`);
+    throw new KeyChangeError(`No key '${name}' has the id ${id ?? ""}. ${keysCommand} list shows them.`);
   const rest = lines.filter((line) => !revoked.some((key) => key.line === line));
   const labels = revoked.map(({ line }) => labelOf(line)).join(", ");
   if (keysOf(rest).length > 0) return checked({ lines: rest, done: [`revoked ${labels}`] });
@@ -130,12 +145,12 @@ function keysOf(lines: readonly string[], name?: string): KeyOfLine[] {
     .filter(({ definition }) => name === undefined || definition.name === name);
 }
 
-function existing(lines: readonly string[], name: string): KeyOfLine[] {
+function existing(lines: readonly string[], name: string, keysCommand: string): KeyOfLine[] {
   const keys = keysOf(lines, name);
   if (keys.length > 0) return keys;
   const known = [...new Set(keysOf(lines).map(({ definition }) => definition.name))];
   throw new KeyChangeError(
-    `There is no key '${name}'. ${known.length === 0 ? "The stack has none" : `Existing keys: ${known.join(", ")}`}. Create one with: npm run keys -- add NAME`,
+    `There is no key '${name}'. ${known.length === 0 ? "The stack has none" : `Existing keys: ${known.join(", ")}`}. Create one with: ${keysCommand} add NAME`,
   );
 }
 

@@ -11,6 +11,7 @@ import {
   project,
   stackNameProblem,
   stackNames,
+  stackOfContainer,
 } from "../../../engine/names.ts";
 import {
   access,
@@ -37,6 +38,17 @@ it.each(["-", "_", "."])(
 it("the project has the name in Pulumi.yaml", () => {
   const { name } = parse(readFileSync("Pulumi.yaml", "utf8")) as { name: string };
   expect(project).toBe(name);
+});
+
+it.each([
+  ["ollama-stack-dev-gateway", "dev"],
+  ["ollama-stack-dev-2-ollama-3", "dev-2"],
+  ["ollama-stack-dev-ollama-edge", "dev-ollama"],
+  ["ollama-stack-my.team-prometheus", "my.team"],
+  ["ollama-stack-registry", undefined],
+  ["open-webui", undefined],
+])("the container %s is of the stack %s", (container, stack) => {
+  expect(stackOfContainer(container)).toBe(stack);
 });
 
 interface ObjectNames {

@@ -103,7 +103,9 @@ describe("npm run doctor, checking the engine,", () => {
       "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}} ollama-stack-dev-edge":
         inspected({ Status: "exited", ExitCode: 3 }, 0),
     });
-    expect((await checkContainers("dev")).map(({ state, found }) => [state, found])).toEqual([
+    const found = await checkContainers("dev");
+    expect(found[0]?.advice).toMatch(/bring it back: npm run up -- --stack dev$/);
+    expect(found.map(({ state, found }) => [state, found])).toEqual([
       ["problem", "ollama-stack-dev-edge: exited, 0 restarts, exit code 3"],
       ["warning", "ollama-stack-dev-gateway: running, unhealthy, 0 restarts"],
       ["problem", "ollama-stack-dev-ollama: running, 1 restarts, killed for lack of memory (512 MiB)"],

@@ -76,6 +76,19 @@ describe("the keys of a stack", () => {
     expect(() => revokeKey(lines, "eve")).toThrow("There is no key 'eve'. Existing keys: ada, bob");
   });
 
+  it("are changed by the commands in messages in the same stack", () => {
+    const keysCommand = "npm run keys -- --stack prod";
+    const { lines: rotated } = rotateKey(lines, "ada", HOUR, now);
+    for (const [change, advice] of [
+      [() => addKey(lines, "ada", [], keysCommand), "rotate ada"],
+      [() => rotateKey(rotated, "ada", HOUR, now, keysCommand), `revoke ada ${idOf(ada.line)}`],
+      [() => rotateKey(lines, "eve", HOUR, now, keysCommand), "add NAME"],
+      [() => revokeKey(lines, "ada", "00000000", keysCommand), "list shows them"],
+      [() => revokeKey(lines, "eve", undefined, keysCommand), "add NAME"],
+    ] as const)
+      expect(change).toThrow(`${keysCommand} ${advice}`);
+  });
+
   it("keep the last key as disabled when it is revoked, so that the gateway does not open", () => {
     const { lines: left, done } = revokeKey(["# team", ada.line], "ada");
     expect(left).toEqual(["# team", `${ada.line} disabled`]);
