@@ -14,6 +14,7 @@ import { isRunning, processStatus } from "./process-liveness.mjs";
  */
 
 const pollMs = 500;
+const defaultInterruption = "interrupted: finished steps are kept, run it again to continue";
 const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
 
 /**
@@ -34,9 +35,10 @@ export function isAbandoned({ pid, started }) {
  * @param {string} path
  * @param {(owner: Owner) => void} waiting
  * @param {() => T | Promise<T>} work
+ * @param {string} [interruption] the message for a user who interrupts the work
  * @returns {Promise<T>}
  */
-export async function withLock(path, waiting, work) {
+export async function withLock(path, waiting, work, interruption = defaultInterruption) {
   mkdirSync(dirname(path), { recursive: true });
   const own = `${path}.${randomUUID()}.partial-${process.pid}`;
   const me = { pid: process.pid, started: processStatus(process.pid)?.started ?? "" };
@@ -61,7 +63,7 @@ export async function withLock(path, waiting, work) {
   };
   /** @param {NodeJS.Signals} signal */
   const interrupted = (signal) => {
-    console.error("interrupted: finished steps are kept, run it again to continue");
+    console.error(interruption);
     // The "exit" handlers release the lock and kill running tools.
     process.exit(128 + constants.signals[signal]);
   };

@@ -6,6 +6,7 @@ import { withLock } from "../../host/file-lock.mjs";
 import { command } from "../cli/command.ts";
 import { UsageError } from "../cli/command-line.mjs";
 import { openSession, type Session } from "../cli/session.ts";
+import { commandWith } from "../cli/stack-option.ts";
 import {
   addKey,
   type ChangedLines,
@@ -17,6 +18,7 @@ import {
 } from "../keys/key-lines.ts";
 import {
   applyKeys,
+  readExistingKeyEntries,
   readKeyEntries,
   recordKeys,
   updateKeysInCluster,
@@ -43,16 +45,16 @@ await command("keys", async ({ options, operands }) => {
     throw new UsageError(`npm run keys -- ${action} needs the name of a key`);
   const grace = graceMs(options.grace);
   const session = await openSession(options);
+  const keysCommand = commandWith("keys", session.stackOption);
   if (name === undefined) await listKeys(session);
   else
-    await oneAtATime(session.stack, () =>
-      changeKeys(session, (lines) => change(action, lines, name, more, grace)),
+    await oneAtATime(session, () =>
+      changeKeys(session, (lines) => change(action, { lines, name, more, grace, keysCommand })),
     );
 });
 
-async function listKeys(session: Session): Promise<void> {
-  const { stack } = session;
-  const lines = linesOf((await openKeys(session)).entries);
+async function listKeys({ stack, env }: Session): Promise<void> {
+  const lines = linesOf(await readExistingKeyEntries(stack, env));
   console.log(
     lines.length === 0
       ? `The stack ${stack} has no keys: anyone who can reach it has access.`
@@ -72,12 +74,15 @@ async function openKeys({
 }
 
 /** Serializes changes, because one of two concurrent changes would overwrite the other. */
-function oneAtATime(stack: string, work: () => Promise<void>): Promise<void> {
+function oneAtATime({ stack, stackOption }: Session, work: () => Promise<void>): Promise<void> {
   const file = createHash("sha256").update(stackFile(stack)).digest("hex").slice(0, 12);
   const waiting = ({ pid }: { pid: number }): void => {
     console.error(`waiting for process ${String(pid)}, which is changing the keys of ${stack}`);
   };
-  return withLock(join(cacheRoot(), `keys-${file}.lock`), waiting, work);
+  const interrupted =
+    "interrupted: a change that is already in the config stays there. " +
+    `See it with ${commandWith("keys", stackOption)} list, and let the gateways apply it with npm run up${stackOption}`;
+  return withLock(join(cacheRoot(), `keys-${file}.lock`), waiting, work, interrupted);
 }
 
 async function changeKeys(
@@ -106,7 +111,7 @@ async function changeKeys(
     );
     return;
   }
-  await applyKeys(deployed, env, changed.lines);
+  await applyKeys(deployed, { stackOption, env }, changed.lines);
   console.log(`The gateways of ${stack} have applied it.`);
   try {
     await recordKeys(stack, env, deployment, rulesFor(settingsFor(stack, [])));
@@ -118,18 +123,27 @@ async function changeKeys(
   }
 }
 
+interface KeyChange {
+  readonly lines: readonly string[];
+  readonly name: string;
+  /** Further operands. */
+  readonly more: readonly string[];
+  /** Milliseconds. */
+  readonly grace: number;
+  readonly keysCommand: string;
+}
+
 function change(
   action: string,
-  lines: readonly string[],
-  name: string,
-  more: readonly string[],
-  grace: number,
+  { lines, name, more, grace, keysCommand }: KeyChange,
 ): ChangedLines | LinesWithNewKey {
-  if (action === "add") return addKey(lines, name, more);
+  if (action === "add") return addKey(lines, name, more, keysCommand);
   const [id, ...unknown] = more;
   if (unknown.length > 0 || (action === "rotate" && id !== undefined))
     throw new Error(`npm run keys -- ${action} does not take ${more.join(" ")}`);
-  return action === "rotate" ? rotateKey(lines, name, grace) : revokeKey(lines, name, id);
+  return action === "rotate"
+    ? rotateKey(lines, name, grace, Date.now(), keysCommand)
+    : revokeKey(lines, name, id, keysCommand);
 }
 
 function graceMs(text = "24h"): number {

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { deployedKeys } from "../stack/deployed-keys.ts";
 import type { Deployed, Deployment } from "../stack/deployment.ts";
-import { pulumi } from "../stack/pulumi-cli.ts";
+import { pulumi, PulumiFailed } from "../stack/pulumi-cli.ts";
+import { stackFile } from "../stack/stack-file.ts";
 
 // A stack's keys are stored in three places: its config, the gateways' volume, and its state.
 
@@ -11,6 +13,13 @@ const root = join(import.meta.dirname, "..", "..");
 const configKey = "ollama-stack:gatewayApiKeys";
 
 const configured = z.looseObject({ [configKey]: z.object({ value: z.string().optional() }).optional() });
+
+interface StackToChange {
+  readonly stack: string;
+  /** Arguments that make another `npm run NAME` use the same stack. */
+  readonly stackOption: string;
+  readonly env: NodeJS.ProcessEnv;
+}
 
 /** The entries in a stack's config, each with one or more keys, or a comment. */
 export async function readKeyEntries(stack: string, env: NodeJS.ProcessEnv): Promise<string[]> {
@@ -22,7 +31,23 @@ export async function readKeyEntries(stack: string, env: NodeJS.ProcessEnv): Pro
   const entries = z.array(z.string()).safeParse(JSON.parse(value ?? "[]"));
   if (entries.success) return entries.data;
   throw new Error(
-    `${configKey} is not a list of lines. Remove it and add the keys again: npm run pulumi -- config rm gatewayApiKeys`,
+    `${configKey} is not a list of lines. Remove it and add the keys again: npm run pulumi -- config rm gatewayApiKeys --stack ${stack}`,
+  );
+}
+
+/** The same for a command that changes nothing. @throws if the stack or its config file does not exist */
+export async function readExistingKeyEntries(stack: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const file = stackFile(stack);
+  const hasFile = existsSync(file);
+  const entries = await readKeyEntries(stack, env).catch((error: unknown) => {
+    if (!(error instanceof PulumiFailed) || !/no stack named/i.test(error.stderr)) throw error;
+    throw new Error(
+      `there is no stack ${stack} in this state. npm run pulumi -- stack ls lists those that there are`,
+    );
+  });
+  if (hasFile) return entries;
+  throw new Error(
+    `the keys of the stack ${stack} are unknown, because its config file ${file} is missing. Restore the file`,
   );
 }
 
@@ -65,7 +90,7 @@ export function entryChanges(before: readonly string[], after: readonly string[]
 /** Applies keys to the gateways of a running stack, like an update; they are active when this returns. */
 export function applyKeys(
   { inputs }: Deployed,
-  env: NodeJS.ProcessEnv,
+  { stackOption, env }: Omit<StackToChange, "stack">,
   lines: readonly string[],
 ): Promise<void> {
   const environment = inputs["environment"] as Readonly<Record<string, string>>;
@@ -81,7 +106,9 @@ export function applyKeys(
       if (code === 0) resolve();
       else
         reject(
-          new Error("The config has the new keys, but the gateways do not. Apply them with: npm run up"),
+          new Error(
+            `The config has the new keys, but the gateways do not. Apply them with: npm run up${stackOption}`,
+          ),
         );
     });
   });
@@ -100,19 +127,12 @@ export async function recordKeys(
   await updateOnly(targets, stack, env, rules);
 }
 
-interface ClusterStack {
-  readonly stack: string;
-  /** Arguments that make another `npm run NAME` use the same stack. */
-  readonly stackOption: string;
-  readonly env: NodeJS.ProcessEnv;
-}
-
 /**
  * Updates only the keys of a stack in a cluster: the Secret, and the command that makes the gateways read it. They are active
  * when this returns. Returns whether the stack has a gateway.
  */
 export async function updateKeysInCluster(
-  { stack, stackOption, env }: ClusterStack,
+  { stack, stackOption, env }: StackToChange,
   { resources }: Deployment,
 ): Promise<boolean> {
   const targets = resources.filter(

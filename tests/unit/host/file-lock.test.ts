@@ -58,3 +58,23 @@ describe("whether a process is running", () => {
     expect(processStatus(process.pid)).toMatchObject({ isZombie: false });
   });
 });
+
+it.each([
+  [[], "interrupted: finished steps are kept, run it again to continue\n"],
+  [["what to do"], "what to do\n"],
+])("a user who interrupts the work of a lock reads how to continue: %j", (messages, printed) => {
+  const module = JSON.stringify(join(process.cwd(), "host/file-lock.mjs"));
+  const work = `() => { process.kill(process.pid, "SIGINT"); return new Promise((end) => setTimeout(end, 60_000)); }`;
+  const args = [
+    JSON.stringify(lock()),
+    "() => undefined",
+    work,
+    ...messages.map((text) => JSON.stringify(text)),
+  ];
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ["--input-type=module", "-e", `import { withLock } from ${module}; await withLock(${args.join()});`],
+    { encoding: "utf8" },
+  );
+  expect([status, stderr, existsSync(lock())]).toEqual([130, printed, false]);
+});
