@@ -56,6 +56,9 @@ async function purgeOnEngine(stack: string | undefined, isConfirmed: boolean): P
     throw new Error(
       `the container ${running} still exists; destroy its stack first: npm run destroy -- --stack ${stack ?? stackOfContainer(running) ?? "NAME"}`,
     );
+  // Without anything to remove, the state is not read, which may install tools.
+  if (stack !== undefined && engine !== undefined && engine.leftovers.length > 0)
+    await assertTakenDown(stack, await backendEnvironment(stack));
   const [deployed] = stack === undefined ? await deployedStacks() : [];
   if (deployed !== undefined)
     throw new Error(

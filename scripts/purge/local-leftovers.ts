@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 import { clusterParts, providerFolder } from "../../toolchain/cluster-binaries.ts";
 import { places, uninstall } from "../../toolchain/install.ts";
+import { shortStackName } from "../../engine/names.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
 import { stateFolder } from "../stack/backend.ts";
@@ -37,19 +38,33 @@ export async function folders(): Promise<Leftover[]> {
   ];
 }
 
-/** Stacks in the local state that still have resources. */
-export async function deployedStacks(): Promise<string[]> {
+/** Stacks in the local state that still have resources; `only` looks for one of them. */
+export async function deployedStacks(only?: string): Promise<string[]> {
   const stacks = join(stateFolder(process.env), "backend", ".pulumi", "stacks");
   if (!existsSync(stacks)) return [];
-  const files = (await readdir(stacks, { recursive: true })).filter((file) => file.endsWith(".json"));
+  const files = (await readdir(stacks, { recursive: true })).filter(
+    (file) =>
+      file.endsWith(".json") && (only === undefined || basename(file, ".json") === shortStackName(only)),
+  );
   const found = await Promise.all(
     files.map(async (file) => {
-      const content = checkpoint.parse(JSON.parse(await readFile(join(stacks, file), "utf8")));
-      const resources = content.checkpoint.latest?.resources ?? [];
+      const resources = await resourcesIn(join(stacks, file));
       return resources.length > 0 ? [basename(file, ".json")] : [];
     }),
   );
   return found.flat();
+}
+
+async function resourcesIn(file: string): Promise<readonly unknown[]> {
+  try {
+    const content = checkpoint.parse(JSON.parse(await readFile(file, "utf8")));
+    return content.checkpoint.latest?.resources ?? [];
+  } catch (error) {
+    throw new Error(
+      `the state ${file} cannot be read, so the stack ${basename(file, ".json")} may still be up. Restore the file, or remove it if that state is lost`,
+      { cause: error },
+    );
+  }
 }
 
 async function folder(kind: string, path: string): Promise<Leftover[]> {

@@ -22,7 +22,7 @@ beforeEach(() => {
 
 const resource = { urn: "urn:pulumi:lab::ollama-stack::kubernetes:core/v1:Namespace::namespace", type: "t" };
 const stillDeployed =
-  "the state of the stack lab still has resources; destroy it first: npm run destroy -- --stack lab. If its cluster no longer exists, remove the stack from the state: npm run pulumi -- stack rm lab --force --preserve-config";
+  "the state of the stack lab still has resources; destroy it first: npm run destroy -- --stack lab. If its engine or cluster no longer exists, remove the stack from the state: npm run pulumi -- stack rm lab --force --preserve-config";
 
 /** Writes a stack to the project's own state. */
 function writeState(stack: string, resources: readonly object[]): void {
@@ -31,7 +31,7 @@ function writeState(stack: string, resources: readonly object[]): void {
   writeFileSync(join(stacks, `${stack}.json`), JSON.stringify({ checkpoint: { latest: { resources } } }));
 }
 
-describe("a purge in a cluster is rejected", () => {
+describe("a purge of one stack is rejected", () => {
   it("while the project's own state has resources of the stack", async () => {
     writeState("lab", [resource]);
     await expect(assertTakenDown("lab", undefined)).rejects.toThrow(stillDeployed);
@@ -45,16 +45,39 @@ describe("a purge in a cluster is rejected", () => {
 
   it("while another backend cannot be read", async () => {
     program.mock({ "stack export": { fails: "error: could not get stack: unauthorized" } });
-    await expect(assertTakenDown("lab", process.env)).rejects.toThrow("pulumi exited with code 1");
+    await expect(assertTakenDown("lab", process.env)).rejects.toThrow(
+      "the state of the stack lab cannot be read, so the stack may still be up: error: could not get stack: unauthorized. " +
+        "If that state is lost, run it again without PULUMI_BACKEND_URL and after npm run pulumi -- logout",
+    );
+  });
+
+  it("while its file in the project's own state cannot be read", async () => {
+    writeState("lab", []);
+    const file = join(folder, "backend", ".pulumi", "stacks", "ollama-stack", "lab.json");
+    writeFileSync(file, "{");
+    await expect(assertTakenDown("acme/ollama-stack/lab", undefined)).rejects.toThrow(
+      `the state ${file} cannot be read, so the stack lab may still be up. Restore the file, or remove it if that state is lost`,
+    );
+    await assertTakenDown("other", undefined);
   });
 });
 
-describe("a purge in a cluster is allowed", () => {
+describe("a purge of one stack is allowed", () => {
   it("after a destroy, whatever other stacks have", async () => {
     writeState("lab", []);
     writeState("other", [resource]);
     program.mock({ "stack export": JSON.stringify({ deployment: {} }) });
     await assertTakenDown("lab", undefined);
+    await assertTakenDown("lab", process.env);
+  });
+
+  it("without the passphrase of its secrets", async () => {
+    program.mock({
+      "stack export --stack lab": JSON.stringify({
+        deployment: { secrets_providers: { type: "passphrase" }, resources: [] },
+      }),
+      "stack export": { fails: "error: incorrect passphrase" },
+    });
     await assertTakenDown("lab", process.env);
   });
 

@@ -93,6 +93,27 @@ describe("npm run purge", () => {
     },
   );
 
+  it("keeps the models of a stack whose containers were removed while the state has it", async () => {
+    const volumes = JSON.stringify([{ Name: "ollama-stack-dev-ollama-models", Size: "1.3GB" }]);
+    const docker = `#!/bin/sh
+case "$*" in
+  "system df"*) echo '${volumes}' ;;
+  "volume rm"*) echo "$*" >> ${root}/removed ;;
+esac
+`;
+    chmodSync(write("bin/docker", docker), 0o755);
+    const PATH = `${root}/bin${delimiter}${process.env["PATH"] ?? ""}`;
+    const file = write(stack, checkpoint([{ urn: "urn" }]));
+    const refused = await run(["--stack", "dev", "--yes"], { PATH });
+    expect(refused.output).toContain(
+      "error: the state of the stack dev still has resources; destroy it first",
+    );
+    expect(existsSync(join(root, "removed"))).toBe(false);
+    writeFileSync(file, checkpoint([]));
+    const { code, output } = await run(["--stack", "dev", "--yes"], { PATH });
+    expect([code, output]).toEqual([0, expect.stringMatching(/^Removed: 1$/m)]);
+  });
+
   it("rejects an unknown option", async () => {
     const { code, output } = await purge("--yse");
     expect(code).toBe(1);
