@@ -4,7 +4,7 @@ import { checkCluster } from "../doctor/cluster.ts";
 import { checkContainers } from "../doctor/containers.ts";
 import { checkEngine } from "../doctor/engine.ts";
 import { type Finding, format, runChecks } from "../doctor/finding.ts";
-import { checkDisk, checkMachine, checkProxy } from "../doctor/machine.ts";
+import { checkCertificates, checkDisk, checkMachine, checkProxy } from "../doctor/machine.ts";
 import { checkSites } from "../doctor/network.ts";
 import { checkState } from "../doctor/state.ts";
 import { engineEnvironment } from "../../engine/docker-cli.ts";
@@ -21,10 +21,12 @@ await command("doctor", async ({ options }) => {
   const settings = settingsFor(stack, []);
   // The CLI would add a salt to it.
   keepStackFile(stackFile(stack));
+  // Before the checks of the network, which run at the same time as the others.
+  const certificates = checkCertificates(settings("trustedCertificates"));
   const checks: Record<string, () => Promise<readonly Finding[]> | readonly Finding[]> = {
     machine: checkMachine,
     disk: checkDisk,
-    proxy: () => checkProxy(environment),
+    proxy: () => [...checkProxy(environment), ...certificates],
     ...(isOnCluster(stack)
       ? { cluster: () => checkCluster(stack, settings) }
       : { "Docker engine": () => checkEngine(engine, stack, settings) }),

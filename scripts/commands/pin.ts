@@ -4,11 +4,14 @@ import { basename } from "node:path";
 import { command } from "../cli/command.ts";
 import { RegistryError } from "../registry/manifests.ts";
 import { pinStackConfig, formatPin } from "../pin/stack-config.ts";
+import { certificatesOf, trustFile } from "../setup/network-environment.ts";
 import { projectDefaults, stackFile } from "../stack/stack-file.ts";
 
 await command("pin", async ({ options }) => {
   const stack = options.stack ?? process.env["PULUMI_STACK"];
   if (stack === undefined) throw new Error("which stack? npm run pin -- --stack NAME");
+  const certificates = certificatesOf(stack);
+  if (certificates !== "") trustFile(certificates);
   const path = stackFile(stack);
   const before = readFileSync(path, "utf8");
   const { text, pins } = await pinStackConfig(before, projectDefaults()).catch((error: unknown) => {

@@ -1,10 +1,11 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { arch, cpus, platform, release, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { cacheRoot } from "../../host/cache-dir.mjs";
 import { findProxies } from "../../host/proxy.ts";
+import { trustCertificates } from "../../host/system-trust.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -32,6 +33,25 @@ export async function checkDisk(): Promise<Finding[]> {
   return free > neededForTools
     ? [ok("disk", found)]
     : [warning("disk", found, "Free some space: tools and images take 2 GB, models come on top.")];
+}
+
+/** The file in trustedCertificates, which this process trusts from then on, as the set-up does. */
+export function checkCertificates(path: unknown): Finding[] {
+  if (typeof path !== "string" || path === "") return [];
+  const found = `trustedCertificates is ${path}`;
+  try {
+    trustCertificates(readFileSync(path, "utf8"));
+    return [ok("certificates", found)];
+  } catch (error) {
+    const { code = "not PEM" } = error as NodeJS.ErrnoException;
+    return [
+      problem(
+        "certificates",
+        `${found}, which cannot be read (${code})`,
+        "Set trustedCertificates to an existing PEM file.",
+      ),
+    ];
+  }
 }
 
 /** The proxies that the set-up finds, and certificates that the environment names. */

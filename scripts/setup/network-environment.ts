@@ -5,6 +5,7 @@ import { cacheRoot } from "../../host/cache-dir.mjs";
 import { SetupError } from "../../host/exec.ts";
 import { findProxies, proxyEnvironment } from "../../host/proxy.ts";
 import { trustCertificates } from "../../host/system-trust.ts";
+import { settingOf } from "../stack/stack-file.ts";
 
 /**
  * Environment variables with which Pulumi, its plugins and programs reach the internet: the machine's proxy in upper and lower
@@ -21,10 +22,22 @@ function hostOf(address: string): string {
   return address.startsWith("tcp:") && URL.canParse(address) ? new URL(address).hostname : "";
 }
 
+/** The path in a stack's trustedCertificates; empty if it is not set. */
+export function certificatesOf(stack: string): string {
+  const path = settingOf(stack, "trustedCertificates");
+  return typeof path === "string" ? path : "";
+}
+
+/** Makes this process trust the certificates in a file, and returns them. @throws SetupError if it cannot be read */
+export function trustFile(path: string): string {
+  const certificates = read(path);
+  trustCertificates(certificates);
+  return certificates;
+}
+
 function trust(path: string): Record<string, string> {
   if (path === "") return {};
-  const own = read(path);
-  trustCertificates(own);
+  const own = trustFile(path);
   // In a separate folder, because Go programs read all files of a folder.
   const folder = join(cacheRoot(), "trusted");
   const file = join(folder, "certificates.pem");

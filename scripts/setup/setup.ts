@@ -9,8 +9,8 @@ import { printLine } from "../../host/progress.ts";
 import { announceBuild } from "./announce-build.ts";
 import { probes, remember } from "./probes.ts";
 import { installReleased, isReleasedInstalled } from "./released-tools.ts";
-import { networkEnvironment } from "./network-environment.ts";
-import { engineOf, settingOf } from "../stack/stack-file.ts";
+import { certificatesOf, networkEnvironment } from "./network-environment.ts";
+import { engineOf } from "../stack/stack-file.ts";
 import { decideToolSource, defaultStack, knownToolSource, type ToolSource } from "./tool-source.ts";
 
 export type { ToolSource } from "./tool-source.ts";
@@ -51,10 +51,8 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   const probed = probes(options.tools);
   const expected = await knownToolSource(probed);
   const named = options.stack ?? (expected === undefined ? undefined : defaultStack(expected));
-  const stackToSetUp = named ?? defaultStack("released");
   const address = engineOf(named);
-  const certificates = settingOf(stackToSetUp, "trustedCertificates");
-  const network = networkEnvironment(address, typeof certificates === "string" ? certificates : "");
+  const network = networkEnvironment(address, certificatesOf(named ?? defaultStack("released")));
   Object.assign(process.env, network);
   let engine = await ensureEngine(locked, address);
   const decision = await decideToolSource(probed);
