@@ -19,8 +19,8 @@ export class UsageError extends Error {
   name = "UsageError";
 }
 
-// npm sets it for every script from `npx` or .npmrc; that must not confirm a command that deletes.
-const neverFromNpm = new Set(["yes"]);
+// Settings of npm itself, which it sets for every script from .npmrc: they are not meant for these commands.
+const neverFromNpm = new Set(["yes", "tag", "only", "before"]);
 
 /**
  * @param {string} name
@@ -32,7 +32,7 @@ export function isCommand(name) {
 
 /**
  * Parses a command line. Arguments after "--" are passed on to another program. Options that npm consumed
- * (`npm run up --stack=dev`) count unless the command line sets them too.
+ * (`npm run up --stack=dev`) count unless the command line sets them too, or they are npm's own.
  *
  * @param {CommandName} name
  * @param {readonly string[]} args

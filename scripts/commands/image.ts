@@ -10,6 +10,7 @@ import {
 import { buildImage, parsePlatforms } from "../../engine/image-build.ts";
 import { SetupError } from "../../host/exec.ts";
 import { command } from "../cli/command.ts";
+import { UsageError } from "../cli/command-line.mjs";
 import { openSession } from "../cli/session.ts";
 import { commandWith } from "../cli/stack-option.ts";
 import { settingsFor } from "../stack/settings.ts";
@@ -18,6 +19,10 @@ const root = join(import.meta.dirname, "..", "..");
 
 await command("image", async ({ options }) => {
   const { push, tag, platform } = options;
+  if (push !== undefined && tag !== undefined)
+    throw new UsageError(
+      `image takes either --push or --tag, but got both: --push ${push} pushes the image, --tag ${tag} only builds it`,
+    );
   const platforms = platform === undefined ? [] : parsePlatforms(platform);
   const { stack, stackOption, world } = await openSession(options);
   const setting = settingsFor(stack, []);

@@ -111,6 +111,26 @@ describe("options", () => {
     expect(() => parse("destroy", ["--yes=no"])).toThrow('--yes takes no value, but got "no"');
   });
 
+  it("that are npm's own are not taken from its configuration", () => {
+    const npm = {
+      npm_config_yes: "true",
+      npm_config_tag: "next",
+      npm_config_only: "x",
+      npm_config_before: "y",
+    };
+    for (const name of names) expect(parse(name, [], npm).options, name).toEqual({});
+    expect(parse("image", ["--tag", "mine"], npm).options).toEqual({ tag: "mine" });
+  });
+
+  it("push and tag exclude each other", () => {
+    const { status, stdout, stderr } = run("image", ["--push", "r.test/a", "--tag", "r.test/b"]);
+    expect([status, stdout, stderr]).toEqual([
+      1,
+      "",
+      "error: image takes either --push or --tag, but got both: --push r.test/a pushes the image, --tag r.test/b only builds it\n",
+    ]);
+  });
+
   it("that npm consumed as its own are recognized, except --yes", () => {
     const npm = { npm_config_yes: "true", npm_config_models: "delete", npm_config_update_models: "true" };
     expect(parse("destroy", [], npm).options).toEqual({ models: "delete" });
