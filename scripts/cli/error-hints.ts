@@ -28,7 +28,7 @@ export function explain(stderr: string): string | undefined {
 /** Parses the provider's messages about failed pulls: "ollama-image: ... unable to pull image NAME: WHY: provider=..." */
 function lackingImages(message: string): string[] {
   const failed =
-    /^(ollama|gateway-base|edge)-image: .*unable to (?:find or )?pull image (\S+?)(?:: (.+))?$/gm;
+    /^(ollama|gateway-base|edge|prometheus)-image: .*unable to (?:find or )?pull image (\S+?)(?:: (.+))?$/gm;
   return [...message.replaceAll(/: provider=\S+$/gm, "").matchAll(failed)].map(
     ([, part = "", image = "", why]) => {
       const key = `${part.replace("-base", "Base")}Image`;

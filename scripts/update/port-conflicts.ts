@@ -45,8 +45,7 @@ async function portConflicts(
       .split("\n")
       .filter(Boolean)
       .map(async (container) => {
-        const key = container.endsWith("-ollama") ? "ollamaPort" : "gatewayPort";
-        if (settings(key) !== "auto") return [];
+        if (settings(portKeyOf(container)) !== "auto") return [];
         const error = await queryEngine(["container", "inspect", "--format", "{{.State.Error}}", container], {
           engine,
         });
@@ -55,6 +54,12 @@ async function portConflicts(
       }),
   );
   return lost.flat();
+}
+
+/** The config key of a container's published port. Only the first Ollama publishes one. */
+function portKeyOf(container: string): string {
+  const [, kind] = /-(ollama|prometheus)(?:-\d+)?$/.exec(container) ?? [];
+  return kind === undefined ? "gatewayPort" : `${kind}Port`;
 }
 
 /** Parses an engine's error about a port in use, if it is in the range that stacks choose from. */

@@ -22,6 +22,7 @@ describe("the hint for an image that cannot be pulled", () => {
       pinned,
       "manifest unknown",
     ],
+    ["prometheus-image", pullError("p:3", "denied"), "prometheusImage", "p:3", "denied"],
     ["edge-image", "unable to find or pull image a:1", "edgeImage", "a:1", "its registry gave none"],
   ])("names its config key in one line: %s", (resource, reason, key, image, why) => {
     const line = explain(`error: update failed\n${providerError(resource, reason)}\n`) ?? "";

@@ -1,5 +1,15 @@
-import { expect, it } from "vitest";
-import { takenPort } from "../../../scripts/update/port-conflicts.ts";
+import { afterAll, afterEach, expect, it, vi } from "vitest";
+import { PulumiFailed } from "../../../scripts/stack/pulumi-cli.ts";
+import { retryOnPortConflict, takenPort } from "../../../scripts/update/port-conflicts.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
+
+const docker = new FakeDocker();
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+afterAll(() => {
+  docker.remove();
+});
 
 const failed = "driver failed programming external connectivity on endpoint ollama-stack-ci-1-gateway (5f0a)";
 
@@ -27,4 +37,31 @@ it.each([
 
 it("ignores other failures", () => {
   expect(takenPort("OCI runtime create failed: exec: no such file or directory")).toBeUndefined();
+});
+
+it.each([
+  ["ollama", "ollamaPort"],
+  ["gateway", "gatewayPort"],
+  ["edge", "gatewayPort"],
+  ["prometheus", "prometheusPort"],
+])("an update that lost the port of the container %s is retried only if %s is auto", async (kind, key) => {
+  const container = `ollama-stack-dev-${kind}`;
+  docker.mock({
+    "container ls": `${container}\n`,
+    "container inspect": `${failed}: Bind for 127.0.0.1:20010 failed: port is already allocated`,
+  });
+  const errors = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  const failure = new PulumiFailed(255, "port is already allocated", "", true);
+  const update = vi.fn<() => Promise<void>>().mockRejectedValueOnce(failure).mockResolvedValueOnce();
+  await retryOnPortConflict("dev", (each) => (each === key ? "auto" : 8000), update);
+  expect(update).toHaveBeenCalledTimes(2);
+  expect(errors.mock.calls).toEqual([
+    [`Port 20010 was taken before ${container} could bind it: choosing another.`],
+  ]);
+
+  const fixed = vi.fn<() => Promise<void>>().mockRejectedValue(failure);
+  await expect(retryOnPortConflict("dev", (each) => (each === key ? 8000 : "auto"), fixed)).rejects.toBe(
+    failure,
+  );
+  expect(fixed).toHaveBeenCalledTimes(1);
 });
