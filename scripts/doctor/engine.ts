@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { gpus } from "../../components/config/gpus.ts";
+import { engineInfo as gpuInfo, planRequest } from "../../components/planning/gpus/request.ts";
 import { HostPorts } from "../../components/planning/ports/host-ports.ts";
 import { applicableCpuLimits, engineCpuLimits } from "../../components/planning/cpu-limits.ts";
 import { explainEngine } from "../../engine/diagnostics.ts";
@@ -9,6 +11,7 @@ import type { Settings } from "../stack/settings.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
 const engineInfo = engineCpuLimits.extend({
+  ...gpuInfo.shape,
   ServerVersion: z.string(),
   OperatingSystem: z.string().default(""),
   Architecture: z.string().default(""),
@@ -16,8 +19,6 @@ const engineInfo = engineCpuLimits.extend({
   CgroupVersion: z.string().nullish(),
   CgroupDriver: z.string().nullish(),
   SecurityOptions: z.array(z.string()).nullish(),
-  Runtimes: z.record(z.string(), z.unknown()).nullish(),
-  CDISpecDirs: z.array(z.string()).nullish(),
   MemoryLimit: z.boolean().nullish(),
   MemTotal: z.number(),
   NCPU: z.number(),
@@ -95,21 +96,23 @@ function checkMemory({ MemTotal, NCPU }: EngineInfo, settings: Settings): Findin
       ];
 }
 
-function checkGpus({ Runtimes, CDISpecDirs }: EngineInfo, settings: Settings): Finding[] {
-  const hasRuntime = Object.keys(Runtimes ?? {}).includes("nvidia");
-  const found = hasRuntime
-    ? "the engine has the runtime nvidia"
-    : `the engine has no runtime nvidia${(CDISpecDirs ?? []).length > 0 ? " (CDI is on)" : ""}`;
-  const gpus = textOf(settings("gpus"));
-  return hasRuntime || gpus === "" || gpus === "none" || gpus === "auto"
-    ? [ok("GPU", `${found}; gpus is ${gpus}`)]
-    : [
-        warning(
-          "GPU",
-          `${found}; gpus is ${gpus}`,
-          "Install nvidia-container-toolkit on the engine's host, or set gpus to none.",
-        ),
-      ];
+function checkGpus(info: EngineInfo, settings: Settings): Finding[] {
+  const text = textOf(settings("gpus")) || "none";
+  const choice = gpus.safeParse(text);
+  if (!choice.success)
+    return [problem("GPU", `gpus is ${text}`, `Set it to ${z.prettifyError(choice.error)}.`)];
+  const plan = planRequest(choice.data, info);
+  if (!("problem" in plan)) return [ok("GPU", `${offeredGpus(info)}; gpus is ${text}`)];
+  const [, found = plan.problem, advice = ""] = /^(.*?)\. (.*)$/s.exec(plan.problem) ?? [];
+  return [problem("GPU", found, advice)];
+}
+
+function offeredGpus({ Runtimes, DiscoveredDevices }: EngineInfo): string {
+  if (Object.hasOwn(Runtimes ?? {}, "nvidia")) return "the engine has the runtime nvidia";
+  const devices = (DiscoveredDevices ?? []).map(({ ID }) => ID).filter((id) => id.startsWith("nvidia.com/"));
+  return devices.length > 0
+    ? `the engine has the CDI devices ${devices.join(", ")}`
+    : "the engine has neither the runtime nvidia nor CDI devices of it";
 }
 
 async function checkPorts(engine: EngineAddress, stack: string, settings: Settings): Promise<Finding[]> {

@@ -77,9 +77,29 @@ describe("npm run doctor, checking the engine,", () => {
     ).toEqual([
       ["limits", "warning", "cgroup v2, systemd, rootless"],
       ["memory", "warning", "2.0 GB and 8 CPUs; the stack's limits are 4.8 GB"],
-      ["GPU", "warning", "the engine has no runtime nvidia; gpus is all"],
+      [
+        "GPU",
+        "problem",
+        "gpus is all, but the engine offers no GPU: docker info lists neither the runtime nvidia nor CDI devices nvidia.com/gpu",
+      ],
       ["port", "problem", "gatewayPort 8000 is in use by the container others"],
     ]);
+  });
+
+  it("accepts GPUs that the engine offers as CDI devices only, and reports others", async () => {
+    engine({
+      DiscoveredDevices: ["0", "1", "all"].map((id) => ({ Source: "cdi", ID: `nvidia.com/gpu=${id}` })),
+    });
+    for (const gpus of ["all", "auto", "0,1", "none"]) expect(await findings({ gpus }), gpus).toEqual([]);
+    expect(await findings({ gpus: "0,7" })).toEqual([
+      {
+        check: "GPU",
+        state: "problem",
+        found: "gpus names 7, but the engine has only 0, 1, all",
+        advice: "Choose from those: pulumi config set gpus ID,ID",
+      },
+    ]);
+    expect(await findings({ gpus: "most" })).toMatchObject([{ check: "GPU", found: "gpus is most" }]);
   });
 
   it("takes the ports of a stack's own containers as free, also if its name has an organization", async () => {
