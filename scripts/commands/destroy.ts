@@ -15,6 +15,7 @@ import { recoverInterrupted } from "../update/recovery.ts";
 import { openSession } from "../cli/session.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
 import { withoutProtection } from "../update/unprotected.ts";
+import { rejectDockerOptions } from "../stack/docker-options.ts";
 import { assertModelsKept } from "../stack/kept-models.ts";
 import { engineOf } from "../stack/stack-file.ts";
 import { attachedProblem, attachedToLeaving, disconnectAll } from "../update/foreign-containers.ts";
@@ -27,7 +28,8 @@ await command("destroy", async ({ options, passed }) => {
   const { stack, env } = await openSession(options);
   const found = await readDeployment(stack, env);
   if (isDeployedInCluster(found)) {
-    await destroyInCluster({ stack, env, passed, yes, models, found });
+    rejectDockerOptions(stack, options);
+    await destroyInCluster({ stack, env, passed, yes, found });
     return;
   }
   // From here on, Docker's client uses the engine on which the stack is deployed, like the CLI, even if the config changed.
@@ -88,18 +90,13 @@ interface ClusterStack {
   readonly env: NodeJS.ProcessEnv;
   readonly passed: readonly string[];
   readonly yes: boolean | undefined;
-  readonly models: "keep" | "delete" | undefined;
   readonly found: Deployment;
 }
 
-async function destroyInCluster({ stack, env, passed, yes, models, found }: ClusterStack): Promise<void> {
+async function destroyInCluster({ stack, env, passed, yes, found }: ClusterStack): Promise<void> {
   await assertSameCluster(stack, found);
   const address = deployedNamespace(found);
   const place = await describePlace(address);
-  if (models !== undefined)
-    throw new Error(
-      `--models is for stacks on Docker. In a cluster, retainModels decides whether volumes are kept, and npm run purge -- --stack ${stack} removes kept ones`,
-    );
   // The namespace is retained if it contains volumes to keep.
   const isKept = found.resources.some(({ type, retain }) => type === namespaceType && retain);
   if (yes !== true) {

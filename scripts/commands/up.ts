@@ -10,6 +10,7 @@ import { retryOnPortConflict } from "../update/port-conflicts.ts";
 import { removeObsoleteEdge } from "../update/obsolete-edge.ts";
 import { assertSameEngine } from "../update/engine-mismatch.ts";
 import { rejectMoveFromCluster, upInCluster } from "../update/cluster-update.ts";
+import { rejectDockerOptions } from "../stack/docker-options.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
 import { readOutputs, type StackOutputs } from "../stack/outputs.ts";
 import { previewOptions } from "../stack/cli-options.ts";
@@ -33,6 +34,7 @@ import { lockedUpdate } from "../update/locked-update.ts";
 await command("up", async ({ options, passed }) => {
   const { stack, stackOption, env: tools } = await openSession(options);
   if (isOnCluster(stack)) {
+    rejectDockerOptions(stack, options);
     await upInCluster({ stack, stackOption, env: tools, passed });
     return;
   }

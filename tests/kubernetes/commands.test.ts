@@ -285,6 +285,7 @@ describe("npm run destroy and npm run purge", () => {
     for (const [reason, command, ...args] of [
       ["the StatefulSet ollama still exists; destroy its stack first", "purge", "--yes"],
       ["--models is for stacks on Docker.", "destroy", "--yes", "--models", "keep"],
+      ["--update-models is for stacks on Docker.", "up", "--update-models"],
     ] as const) {
       const rejected = await run(command, ...args);
       expect(rejected.code, rejected.output).toBe(1);
