@@ -51,6 +51,8 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   #previousBackendName: string | undefined;
   /** Queue time in milliseconds before it lost its slot; the queue timeout counts on. */
   #waitedMs = 0;
+  /** Start of the current wait, or end of the load in it, by `performance.now()`. */
+  #waitingSince = 0;
   /** Whether the shared slot has been taken in the shared state. */
   isConfirmed = false;
   /** Whether it lost its slot to another gateway. */
@@ -71,6 +73,8 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   /** What it waits for; only meaningful while it waits. */
   waitState: Readonly<WaitState> = SLOT;
   #deadline: NodeJS.Timeout | undefined;
+  #onDeadline: () => void = () => undefined;
+  #timeoutMs = 0;
   #settle: { resolve(): void; reject(error: ApiError): void } | undefined;
 
   constructor(request: GenerationRequest, requirement: ModelRequirement, scheduler: SchedulerHandle) {
@@ -247,9 +251,18 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     return this.waitState.kind === "load";
   }
 
+  /** Loads have their own timeout; the queue timeout restarts when the load ends. */
   loadEnded(): void {
-    if (this.waitsForLoad) this.#timings.loaded();
-    this.#deadline?.refresh();
+    if (!this.waitsForLoad) return;
+    this.#timings.loaded();
+    this.#waitedMs = 0;
+    this.#startDeadline();
+  }
+
+  #startDeadline(): void {
+    clearInterval(this.#deadline);
+    this.#waitingSince = performance.now();
+    this.#deadline = setInterval(this.#onDeadline, Math.max(1, this.#timeoutMs - this.#waitedMs));
   }
 
   /** Ends the wait, with a slot or with the error that prevents one. */
@@ -267,14 +280,11 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     const granted = new Promise<void>((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    const since = performance.now();
-    // Loads have their own timeout; the queue timeout restarts when the load ends.
-    this.#deadline = setInterval(
-      () => {
-        if (!this.waitsForLoad) this.proceed(timeoutError());
-      },
-      Math.max(1, timeoutMs - this.#waitedMs),
-    );
+    this.#timeoutMs = timeoutMs;
+    this.#onDeadline = () => {
+      if (!this.waitsForLoad) this.proceed(timeoutError());
+    };
+    this.#startDeadline();
     const comments = setInterval(() => {
       if (this.waitState.kind !== "slot") this.onLoading?.();
     }, loadingCommentMs);
@@ -283,7 +293,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     } finally {
       clearInterval(this.#deadline);
       clearInterval(comments);
-      this.#waitedMs += performance.now() - since;
+      this.#waitedMs += performance.now() - this.#waitingSince;
       this.waitState = SLOT;
       this.#settle = undefined;
     }

@@ -1,0 +1,116 @@
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { Consumer } from "../../../gateway/src/auth/consumer.ts";
+import type { Backend } from "../../../gateway/src/backends/backend.ts";
+import { BackendPool } from "../../../gateway/src/backends/backend-pool.ts";
+import { readConfig } from "../../../gateway/src/config/config.ts";
+import type { OllamaClient } from "../../../gateway/src/ollama/client.ts";
+import type { AdmittedRequest } from "../../../gateway/src/scheduling/admitted-request.ts";
+import { Scheduler } from "../../../gateway/src/scheduling/scheduler.ts";
+import type { SharedSlots } from "../../../gateway/src/scheduling/shared-slots.ts";
+
+const TIMEOUT_MS = 300;
+
+beforeEach(() => {
+  vi.useFakeTimers({
+    toFake: ["setInterval", "clearInterval", "setTimeout", "clearTimeout", "performance"],
+  });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+});
+
+/** A simulated server that runs one request at a time and has the models m and n. */
+interface Server {
+  readonly loaded?: readonly { readonly name: string; readonly context_length?: number }[];
+  readonly load?: () => Promise<unknown>;
+}
+
+interface Setting {
+  /** Maximum length of the queue. */
+  readonly length?: number;
+  /** Whether a slot is free; if not, another gateway has taken it, until `freeSlots` is called. */
+  readonly grants?: () => Promise<boolean>;
+}
+
+/** Starts a scheduler with virtual time. Only the connections to the servers are simulated. */
+async function start(servers: readonly Server[], { length = 10, grants }: Setting = {}) {
+  const config = readConfig({
+    LLM_BACKENDS: servers.map((_, index) => `10.0.0.${index + 1}:11434*1`).join(","),
+    POLL_INTERVAL_MS: "3600000",
+    BREAKER_FAILURES: "1",
+  });
+  const pool = new BackendPool(config, (_config, { host }) => {
+    const { loaded = [], load } = servers[Number(host.split(".").at(-1)) - 1] ?? {};
+    const client: Partial<OllamaClient> = {
+      version: () => Promise.resolve("simulated"),
+      models: () => Promise.resolve(["m", "n"].map((name) => ({ name, digest: name })) as never),
+      running: () => Promise.resolve({ models: loaded as never, now: Date.now() }),
+      request: () => load?.() ?? Promise.reject(new Error("unexpected load")),
+      close: () => Promise.resolve(),
+    };
+    return client as OllamaClient;
+  });
+  onTestFinished(() => pool.close());
+  const take = async (backend: Backend): Promise<boolean> => {
+    const isFree = (await grants?.()) ?? true;
+    if (!isFree) pool.placement.share(backend, 0);
+    return isFree;
+  };
+  const shared: SharedSlots = { take, release: () => undefined, noneWaiting: () => undefined };
+  const limits = { length, timeoutMs: TIMEOUT_MS, loadingCommentMs: 3_600_000 };
+  const scheduler = new Scheduler(pool, limits, grants === undefined ? undefined : shared);
+  pool.loader.onEnd = (outcome) => {
+    scheduler.loadEnded(outcome);
+  };
+  await pool.refresh();
+  const consumer = new Consumer({ options: true });
+  const admit = (body: object = { model: "m" }): AdmittedRequest =>
+    scheduler.admit({ path: "/api/generate", body, subject: "prompt", consumer });
+  const freeSlots = (): void => {
+    for (const backend of pool.all) pool.placement.share(backend, Infinity);
+    pool.onChange();
+  };
+  return { pool, admit, freeSlots };
+}
+
+/** Runs a request until `until` resolves, and returns the name of its server or the code of its error. */
+async function resultOf(
+  admitted: AdmittedRequest,
+  until: Promise<unknown> = Promise.resolve(),
+): Promise<string> {
+  try {
+    return await admitted.run(async () => {
+      await until;
+      return admitted.backendName ?? "";
+    });
+  } catch (error) {
+    return (error as { code: string }).code;
+  } finally {
+    admitted.leave();
+  }
+}
+
+function settled(promise: Promise<unknown>): () => boolean {
+  let isSettled = false;
+  void promise.finally(() => {
+    isSettled = true;
+  });
+  return () => isSettled;
+}
+
+const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+
+test("gives a request its full queue timeout after a load, even if another gateway takes its slot", async () => {
+  const load = Promise.withResolvers<undefined>();
+  const verdicts = [false, true];
+  const grants = (): Promise<boolean> => Promise.resolve(verdicts.shift() ?? false);
+  const { admit, freeSlots } = await start([{ load: () => load.promise }], { grants });
+  const result = resultOf(admit());
+  const isSettled = settled(result);
+  await pass(10 * TIMEOUT_MS);
+  load.resolve(undefined);
+  await pass(TIMEOUT_MS - 1);
+  expect([verdicts, isSettled()]).toEqual([[true], false]);
+  freeSlots();
+  expect(await result).toBe("10.0.0.1:11434");
+});
