@@ -157,7 +157,9 @@ export class Scheduler {
     if (admitted.abortReason !== undefined) throw admitted.abortReason;
     const waitsFor = this.#place(admitted);
     if (waitsFor === undefined) return;
-    if (this.#waiting.total > this.#limits.length && !admitted.ran && !this.#makeRoom(admitted.key, 1))
+    // A request that lost its slot keeps its place, even if newer ones have filled the queue meanwhile.
+    const isNew = !admitted.ran && !admitted.lostSlot;
+    if (isNew && this.#waiting.total > this.#limits.length && !this.#makeRoom(admitted.key, 1))
       throw this.#full();
     const waiter = this.#queues.add(admitted, waitsFor);
     try {

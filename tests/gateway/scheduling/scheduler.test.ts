@@ -114,3 +114,24 @@ test("gives a request its full queue timeout after a load, even if another gatew
   freeSlots();
   expect(await result).toBe("10.0.0.1:11434");
 });
+
+test("does not reject a request that lost its slot because newer ones have filled the queue", async () => {
+  const verdicts = [Promise.resolve(true)];
+  const grants = (): Promise<boolean> => verdicts.shift() ?? Promise.resolve(true);
+  const { admit, freeSlots } = await start([{ loaded: [{ name: "m" }] }], { length: 2, grants });
+  const running = Promise.withResolvers<undefined>();
+  const results = [resultOf(admit(), running.promise), resultOf(admit()), resultOf(admit())];
+  await pass(0);
+  const lost = Promise.withResolvers<boolean>();
+  verdicts.push(lost.promise);
+  running.resolve(undefined);
+  await pass(0);
+  expect(verdicts).toEqual([]);
+  // The second request has a slot, so the queue has room for this one.
+  results.push(resultOf(admit()));
+  await pass(0);
+  lost.resolve(false);
+  await pass(0);
+  freeSlots();
+  expect(await Promise.all(results)).toEqual(results.map(() => "10.0.0.1:11434"));
+});
