@@ -116,15 +116,20 @@ export class Scheduler {
 
   /**
    * Updates the requests that waited for a load. After a failure they try another backend, unless the load crashed the
-   * backend with a context chosen by the client: it would crash the next one too.
+   * backend with a context chosen by the client: it would crash the next one too. Those that can run where the model is
+   * loaded with that context continue to wait.
    */
   loadEnded({ backend, requirement, error }: LoadOutcome): void {
-    const isFinal = error?.connectionBroke === true && requirement.context !== undefined;
+    const crashes = error?.connectionBroke === true && requirement.context !== undefined;
+    const others = crashes
+      ? this.#backends.all.filter((each) => each.reachable && each.loaded.has(requirement))
+      : [];
     this.#queues.loadEnded(requirement, error === undefined ? undefined : backend, (admitted) => {
       admitted.loadEnded();
       if (error === undefined) return;
       admitted.failedOn(backend, error);
-      if (isFinal) admitted.proceed(error);
+      if (crashes && others.every((each) => admitted.failedBackends?.has(each) === true))
+        admitted.proceed(error);
     });
   }
 

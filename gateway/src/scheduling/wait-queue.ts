@@ -167,9 +167,9 @@ export class WaitQueue {
   }
 
   /**
-   * Visits all requests that waited for a load, and lets them wait for a slot instead.
+   * Visits all requests with this requirement. Those that waited for the load wait for a slot instead.
    *
-   * @param failedOn the backend on which the load failed, which these requests must avoid
+   * @param failedOn the backend on which the load failed, which they must avoid
    */
   loadEnded(
     requirement: RunnerRequirement,

@@ -3,6 +3,7 @@ import { Consumer } from "../../../gateway/src/auth/consumer.ts";
 import type { Backend } from "../../../gateway/src/backends/backend.ts";
 import { BackendPool } from "../../../gateway/src/backends/backend-pool.ts";
 import { readConfig } from "../../../gateway/src/config/config.ts";
+import { ApiError } from "../../../gateway/src/errors.ts";
 import type { OllamaClient } from "../../../gateway/src/ollama/client.ts";
 import type { AdmittedRequest } from "../../../gateway/src/scheduling/admitted-request.ts";
 import { Scheduler } from "../../../gateway/src/scheduling/scheduler.ts";
@@ -134,4 +135,53 @@ test("does not reject a request that lost its slot because newer ones have fille
   await pass(0);
   freeSlots();
   expect(await Promise.all(results)).toEqual(results.map(() => "10.0.0.1:11434"));
+});
+
+const longContext = { model: "m", options: { num_ctx: 4096 } };
+const inUse = { name: "m", context_length: 4096 };
+const crash = (): ApiError => new ApiError("upstream_failed", { connectionBroke: true });
+
+test("a load that crashes one server does not fail requests that wait for another with the model", async () => {
+  const load = Promise.withResolvers<never>();
+  const { admit } = await start([{ loaded: [inUse] }, { load: () => load.promise }]);
+  const running = Promise.withResolvers<undefined>();
+  const results = [resultOf(admit(longContext), running.promise), resultOf(admit(longContext))];
+  const isSettled = settled(Promise.race(results));
+  await pass(0);
+  load.reject(crash());
+  await pass(0);
+  expect(isSettled()).toBe(false);
+  running.resolve(undefined);
+  expect(await Promise.all(results)).toEqual(["10.0.0.1:11434", "10.0.0.1:11434"]);
+});
+
+test("a load that crashes one server is not repeated on a busy one without the model", async () => {
+  const load = Promise.withResolvers<never>();
+  const { admit } = await start([{ loaded: [{ name: "n" }] }, { load: () => load.promise }]);
+  const running = Promise.withResolvers<undefined>();
+  const other = resultOf(admit({ model: "n" }), running.promise);
+  const result = resultOf(admit(longContext));
+  await pass(0);
+  load.reject(crash());
+  expect(await result).toBe("upstream_failed");
+  running.resolve(undefined);
+  expect(await other).toBe("10.0.0.1:11434");
+});
+
+test("the end of a load does not extend the queue timeout of requests that wait for a busy server", async () => {
+  const load = Promise.withResolvers<never>();
+  const { admit } = await start([{ loaded: [{ name: "m" }] }, { load: () => load.promise }]);
+  const running = Promise.withResolvers<undefined>();
+  const other = resultOf(admit(), running.promise);
+  const result = resultOf(admit());
+  const isSettled = settled(result);
+  await pass(TIMEOUT_MS - 1);
+  load.reject(new ApiError("upstream_failed"));
+  await pass(0);
+  expect(isSettled()).toBe(false);
+  await pass(1);
+  expect(isSettled()).toBe(true);
+  expect(await result).toBe("queue_timeout");
+  running.resolve(undefined);
+  await other;
 });
