@@ -11,7 +11,8 @@ export class Breaker {
   /** Time of failure by source, oldest first, since the last success. */
   readonly #failedAt = new Map<string, number>();
   #openedAt = 0;
-  #isTrialRunning = false;
+  /** Number of running requests that began while it was not closed. */
+  #trials = 0;
 
   /**
    * @param threshold number of failing sources that opens it
@@ -33,25 +34,30 @@ export class Breaker {
   /** Whether to send a request now, if there is an alternative. */
   get allows(): boolean {
     const { state } = this;
-    return state === "closed" || (state === "half-open" && !this.#isTrialRunning);
+    return state === "closed" || (state === "half-open" && this.#trials === 0);
   }
 
-  /** Records that a request is sent; in the half-open state it is the only one. */
-  begin(): void {
-    this.#isTrialRunning = this.state !== "closed";
+  /** Records that a request is sent. Returns whether it is a trial, whose end must be reported with `endTrial`. */
+  begin(): boolean {
+    const isTrial = this.state !== "closed";
+    if (isTrial) this.#trials += 1;
+    return isTrial;
+  }
+
+  /** Records that a trial has ended, however that was; the next one may begin. */
+  endTrial(): void {
+    this.#trials -= 1;
   }
 
   /** Records a response, whatever its status. */
   succeed(): void {
     // Clearing an empty Map still allocates a new table.
     if (this.#failedAt.size > 0) this.#failedAt.clear();
-    this.#isTrialRunning = false;
   }
 
   /** @param source sender of the failed request */
   fail(source: string): void {
     const now = performance.now();
-    this.#isTrialRunning = false;
     this.#forget(now);
     if (this.#failedAt.has(source)) return;
     this.#failedAt.set(source, now);
@@ -60,11 +66,6 @@ export class Breaker {
     // More sources have no further effect.
     const [oldest] = this.#failedAt.keys();
     if (this.#failedAt.size > this.#threshold && oldest !== undefined) this.#failedAt.delete(oldest);
-  }
-
-  /** Records an aborted request, which does not reflect the backend's health; the next one may try it. */
-  cancel(): void {
-    this.#isTrialRunning = false;
   }
 
   #forget(now: number): void {

@@ -57,6 +57,8 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   isConfirmed = false;
   /** Whether it lost its slot to another gateway. */
   lostSlot = false;
+  /** Whether it is a trial of its backend's circuit breaker. */
+  isTrial = false;
   failedBackends: Set<Backend> | undefined;
   lastFailure: ApiError | undefined;
   readonly #parameterNames: ParameterNames;

@@ -232,7 +232,7 @@ export class Scheduler {
 
   #assign(admitted: AdmittedRequest, backend: Backend): void {
     this.#backends.placement.occupy(backend, admitted.conversation);
-    backend.breaker.begin();
+    admitted.isTrial = backend.breaker.begin();
     this.#waiting.end(admitted.key);
     admitted.assign(backend);
   }
@@ -251,7 +251,8 @@ export class Scheduler {
 
   #vacate(admitted: AdmittedRequest, backend: Backend): void {
     this.#backends.placement.vacate(backend);
-    backend.breaker.cancel();
+    if (admitted.isTrial) backend.breaker.endTrial();
+    admitted.isTrial = false;
     this.#waiting.begin(admitted.key);
   }
 

@@ -122,9 +122,24 @@ describe("a breaker", () => {
     breaker.fail("bob");
     expect(breaker.state).toBe("open");
     await expect.poll(() => breaker.state, { interval: 10 }).toBe("half-open");
-    breaker.begin();
+    expect(breaker.begin()).toBe(true);
     expect(breaker.allows).toBe(false);
-    breaker.cancel();
+    // Requests sent before it opened do not end the trial.
+    breaker.fail("ada");
+    expect([breaker.state, breaker.allows]).toEqual(["half-open", false]);
+    breaker.endTrial();
+    expect(breaker.allows).toBe(true);
+  });
+
+  test("counts all requests sent while it was open as trials", async () => {
+    const breaker = new Breaker(1, 500);
+    expect(breaker.begin()).toBe(false);
+    breaker.fail("ada");
+    expect([breaker.begin(), breaker.begin()]).toEqual([true, true]);
+    await expect.poll(() => breaker.state, { interval: 10 }).toBe("half-open");
+    breaker.endTrial();
+    expect(breaker.allows).toBe(false);
+    breaker.endTrial();
     expect(breaker.allows).toBe(true);
   });
 

@@ -20,8 +20,10 @@ beforeEach(() => {
   });
 });
 
-/** A simulated server that runs one request at a time and has the models m and n. */
+/** A simulated server with the models m and n. */
 interface Server {
+  /** Number of concurrent requests. Default: 1 */
+  readonly slots?: number;
   readonly loaded?: readonly { readonly name: string; readonly context_length?: number }[];
   readonly load?: () => Promise<unknown>;
 }
@@ -36,7 +38,7 @@ interface Setting {
 /** Starts a scheduler with virtual time. Only the connections to the servers are simulated. */
 async function start(servers: readonly Server[], { length = 10, grants }: Setting = {}) {
   const config = readConfig({
-    LLM_BACKENDS: servers.map((_, index) => `10.0.0.${index + 1}:11434*1`).join(","),
+    LLM_BACKENDS: servers.map(({ slots = 1 }, index) => `10.0.0.${index + 1}:11434*${slots}`).join(","),
     POLL_INTERVAL_MS: "3600000",
     BREAKER_FAILURES: "1",
   });
@@ -184,4 +186,21 @@ test("the end of a load does not extend the queue timeout of requests that wait 
   expect(await result).toBe("queue_timeout");
   running.resolve(undefined);
   await other;
+});
+
+test("the end of a request sent before the breaker opened does not permit a second trial", async () => {
+  const { pool, admit } = await start([{ loaded: [{ name: "m" }], slots: 3 }]);
+  const { breaker } = pool.all[0] ?? {};
+  const [old, trial] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+  const before = resultOf(admit(), old.promise);
+  breaker?.fail("ada");
+  await pass(5000);
+  expect(breaker?.state).toBe("half-open");
+  const during = resultOf(admit(), trial.promise);
+  old.reject(new ApiError("client_left"));
+  expect(await before).toBe("client_left");
+  expect([breaker?.state, breaker?.allows]).toEqual(["half-open", false]);
+  trial.reject(new ApiError("client_left"));
+  expect(await during).toBe("client_left");
+  expect([breaker?.state, breaker?.allows]).toEqual(["half-open", true]);
 });
