@@ -20,7 +20,17 @@ const connectOverHttp: Connect = (config, address) => new OllamaClient(timeoutsO
 // Number of consecutive probe timeouts after which a backend counts as down.
 const TIMEOUT_LIMIT = 2;
 
-const CLIENT_ABORTS: ReadonlySet<ErrorCode> = new Set(["client_left", "client_stalled", "request_cancelled"]);
+// Errors that do not prove that the backend has responded.
+const WITHOUT_RESPONSE: ReadonlySet<ErrorCode> = new Set([
+  "client_left",
+  "client_stalled",
+  "request_cancelled",
+  "shutting_down",
+  "load_timeout",
+  "first_token_timeout",
+  "answer_timeout",
+  "internal_error",
+]);
 
 /** One Ollama server: its models, health and load. */
 export class Backend {
@@ -167,8 +177,8 @@ export class Backend {
       // Probe it now, so that the next request knows whether it is down.
       void this.state.join();
     }
-    // An aborted request does not reflect the backend's health.
-    else if (!CLIENT_ABORTS.has(error.code)) this.breaker.succeed();
+    // An aborted request or a timeout does not reflect the backend's health.
+    else if (!WITHOUT_RESPONSE.has(error.code)) this.breaker.succeed();
   }
 
   /** Records a completed request. */

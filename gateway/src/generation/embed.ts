@@ -54,12 +54,12 @@ export async function embed(
         chargeResponse(gateway, request, bytes, "The embeddings", "Send fewer texts in a request");
       },
     };
+    const check = isLong(request) ? () => requireContextRoom(admitted, body) : undefined;
     const embeddings = await admitted.run(async (ollama) => {
-      if (isLong(request)) await requireContextRoom(admitted, body);
       record.beginCall(body, 0);
       const json = await ollama.requestJson(sent, options);
       return { json, ...(await readEmbeddings(json, encode)) };
-    });
+    }, check);
     record.noteEmbeddings(embeddings.counts, body);
     void reply.header("server-timing", record.serverTiming());
     return embeddings;

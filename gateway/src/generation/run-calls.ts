@@ -67,11 +67,8 @@ async function runInTurn(run: Run, calls: readonly Call[], subject: Subject): Pr
 
 function runCall(run: Run, call: Call): Promise<void> {
   const { request, admitted } = run;
-  return admitted.run((ollama) =>
-    isLong(request)
-      ? requireContextRoom(admitted, call.body).then(() => sendAsPreferred(run, call, ollama))
-      : sendAsPreferred(run, call, ollama),
-  );
+  const check = isLong(request) ? () => requireContextRoom(admitted, call.body) : undefined;
+  return admitted.run((ollama) => sendAsPreferred(run, call, ollama), check);
 }
 
 /** Sends a call, with thinking as a preference where it is one. */

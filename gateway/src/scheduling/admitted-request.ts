@@ -144,9 +144,13 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
    * Runs `work` on a backend as soon as a slot is free. Retries on another backend if one fails before it has sent any
    * response.
    *
+   * @param check called with a slot, before `work`; rejects requests that the backend would reject
    * @throws ApiError
    */
-  async run<Result>(work: (ollama: OllamaClient) => Promise<Result>): Promise<Result> {
+  async run<Result>(
+    work: (ollama: OllamaClient) => Promise<Result>,
+    check?: () => Promise<void>,
+  ): Promise<Result> {
     for (;;) {
       if (this.backend === undefined) await this.#scheduler.queue(this);
       const { backend } = this;
@@ -157,16 +161,20 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
         if (this.abortReason !== undefined) throw this.abortReason;
         if (!isOurs) continue;
       }
+      let isChecked = false;
       try {
         if (this.#neededContext !== undefined) {
           await requireContext(backend, this.requirement, this.#neededContext);
         }
+        if (check !== undefined) await check();
+        isChecked = true;
         const result = await work(backend.client);
         backend.succeeded(this.requirement);
         return result;
       } catch (thrown) {
         const failure = toApiError(thrown);
-        backend.failed(failure, this.requirement.model, this.#source());
+        // A failed check says nothing about the backend.
+        if (isChecked) backend.failed(failure, this.requirement.model, this.#source());
         if (failure.code === "context_length_exceeded") {
           throw await contextExceededError(
             backend,

@@ -102,6 +102,33 @@ describe("the breaker opens on the server's failures, not on one client's", () =
   });
 });
 
+describe("an open breaker is not closed by", () => {
+  const [ada, bob] = [newKey("ada", ["admin"]), newKey("bob", [])];
+  const headersFor = ({ key }: { readonly key: string }) => ({
+    headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+  });
+  const tooLong = "word".repeat(140_000);
+
+  test.each<[string, number, object, Record<string, string>?]>([
+    ["a prompt that the gateway rejects", 400, { ...hello, messages: [{ role: "user", content: tooLong }] }],
+    ["embeddings that the gateway rejects", 400, { model: "m", input: tooLong }],
+    ["a context that the gateway rejects", 403, { ...hello, num_ctx: 8192 }],
+    ["a request that times out", 504, { ...hello, stream: true }, { FIRST_TOKEN_TIMEOUT_MS: "2000" }],
+  ])("%s", async (_what, status, body, timeouts = {}) => {
+    const fake = await startFake();
+    const API_KEYS = `${ada.line};${bob.line}`;
+    const environment = { API_KEYS, BREAKER_FAILURES: "1", BREAKER_OPEN_MS: "60000", ...timeouts };
+    const gateway = await startGateway(fake, environment);
+    fake.respondWith("cut");
+    expect((await gateway.post(chat, hello, headersFor(ada))).status).toBe(502);
+    await metric(gateway.url, openMetric(fake, 1), headersFor(ada));
+    fake.respondWith("hang");
+    const path = "input" in body ? "/v1/embeddings" : chat;
+    expect((await gateway.post(path, body, headersFor(bob))).status).toBe(status);
+    await metric(gateway.url, openMetric(fake, 1), headersFor(ada));
+  });
+});
+
 describe("a breaker", () => {
   test("counts each source once, until a request succeeds", () => {
     const breaker = new Breaker(2, 60_000);
