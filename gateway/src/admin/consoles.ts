@@ -119,8 +119,10 @@ export class Consoles {
     const { viewer, response } = to;
     const { keys, slowReaderTimeoutMs } = this.#options;
     if (!keys.isEmpty && !keys.isCurrent(viewer.consumer, to.keyId)) {
-      // The key was revoked or changed; the client learns why when it reconnects.
-      response.end();
+      // The key was revoked or changed; the client learns why when it reconnects. If it does not read, the stream would
+      // never end.
+      if (response.writableEnded || response.writableNeedDrain) response.destroy();
+      else response.end();
       return;
     }
     const now = performance.now();
