@@ -83,7 +83,8 @@ export function authenticate(
     const enter = (refusal: ApiError | undefined): void => {
       if (limits.hasRates) void reply.headers(limits.headers(request.url));
       if (refusal === undefined && usesModel) leaveOnClose(request, reply, metrics);
-      done(refusal);
+      // After a disconnect during the check, later hooks and routes would acquire resources that are never released.
+      if (!reply.raw.destroyed) done(refusal);
     };
     if (verdict instanceof Promise) void verdict.then(enter);
     else enter(verdict);

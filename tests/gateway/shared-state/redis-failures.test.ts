@@ -110,3 +110,31 @@ test("does not compute embeddings for a client that disconnects before Redis res
   await (await embed(null)).text();
   expect(server.received.map(({ path }) => path)).toEqual(["/api/embed"]);
 });
+
+test("does not open a console for a client that disconnects before Redis responds", async () => {
+  const [redis, server] = await Promise.all([startRedis(), startFake()]);
+  const relay = await RedisRelay.start(redis);
+  const { key, line } = newKey("ada", ["requests=1000"]);
+  const gateway = await startGateway(server, {
+    ...environmentOf(redis, [server]),
+    SHARED_STATE: relay.url,
+    API_KEYS: line,
+  });
+  await stateIs(gateway, "up");
+  const watch = (signal: AbortSignal): Promise<Response> =>
+    fetch(`${gateway.url}/admin/events`, { signal, headers: { authorization: `Bearer ${key}` } });
+  // As many as one key may open.
+  for (let n = 0; n < 8; n += 1) {
+    relay.holds = (piece) => piece.includes(TAKE.sha);
+    const client = new AbortController();
+    const left = expect(watch(client.signal)).rejects.toThrow();
+    await expect.poll(() => relay.held).toBe(1);
+    client.abort();
+    await left;
+    await gateway.requestLine("/admin/events", n);
+    relay.release();
+  }
+  const client = new AbortController();
+  expect((await watch(client.signal)).status).toBe(200);
+  client.abort();
+});
