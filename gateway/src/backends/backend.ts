@@ -243,7 +243,8 @@ export class Backend {
   }
 
   async #reconnectIfMoved(): Promise<void> {
-    if (await this.#resolver.hasChanged()) this.client.reconnect();
+    // If the name cannot be resolved, the open connections may still work. The probe decides.
+    if (await this.#resolver.hasChanged().catch(() => false)) this.client.reconnect();
   }
 }
 

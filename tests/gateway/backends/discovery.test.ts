@@ -1,7 +1,10 @@
 import dns, { type LookupAddress } from "node:dns";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { Backend } from "../../../gateway/src/backends/backend.ts";
 import { DiscoveredName } from "../../../gateway/src/backends/discovered-name.ts";
+import { readConfig } from "../../../gateway/src/config/config.ts";
+import type { OllamaClient } from "../../../gateway/src/ollama/client.ts";
 import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
 import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
@@ -225,6 +228,27 @@ test("a name without dns+ is one server, however many addresses it has", async (
   const text = await (await fetch(`${gateway.url}/metrics`)).text();
   expect(text.match(/^gateway_backend_up\{/gm)).toHaveLength(1);
   expect(text).not.toContain("gateway_backend_discovery");
+});
+
+test("keeps a server that responds while its name cannot be resolved", async () => {
+  const dnsNow = mockResolver(["10.0.0.1"]);
+  const reconnect = vi.fn();
+  const client: Partial<OllamaClient> = {
+    version: () => Promise.resolve("fake"),
+    running: () => Promise.resolve({ models: [], now: 0 }),
+    reconnect,
+  };
+  const host = { host: "ollama.test", port: 11_434 };
+  const backend = new Backend(readConfig({}), host, () => client as OllamaClient);
+  for (const resolution of [["10.0.0.1"], { code: "EAI_AGAIN" }, ["10.0.0.1"]]) {
+    dnsNow.now = resolution;
+    await backend.state.refresh();
+    expect(backend.alive).toBe(true);
+  }
+  expect(reconnect).not.toHaveBeenCalled();
+  dnsNow.now = ["10.0.0.2"];
+  await backend.state.refresh();
+  expect(reconnect).toHaveBeenCalledOnce();
 });
 
 test("rejects requests that change a server if servers are discovered", async () => {
