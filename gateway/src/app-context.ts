@@ -3,6 +3,7 @@ import type { BackendPool } from "./backends/backend-pool.ts";
 import type { BodyBudget } from "./plugins/body-budget.ts";
 import type { Config } from "./config/config.ts";
 import type { DrainController } from "./scheduling/drain-controller.ts";
+import type { ForwardedRequests } from "./scheduling/forwarded-requests.ts";
 import type { ResponseStore } from "./response-store/response-store.ts";
 import type { SharedResponseStore, StoredItem } from "./response-store/stored-conversation.ts";
 import type { Log } from "./observability/log.ts";
@@ -15,6 +16,7 @@ export interface AppContext {
   readonly config: Config;
   readonly backends: BackendPool;
   readonly scheduler: Scheduler;
+  readonly forwarded: ForwardedRequests;
   readonly drainController: DrainController;
   readonly metrics: Metrics;
   /** Memory budget for bodies and large responses. */

@@ -17,6 +17,7 @@ import { enforceBodyDeadline } from "./plugins/body-deadline.ts";
 import type { Config } from "./config/config.ts";
 import { startControlServer } from "./control/control-server.ts";
 import { DrainController } from "./scheduling/drain-controller.ts";
+import { ForwardedRequests } from "./scheduling/forwarded-requests.ts";
 import { toApiError } from "./errors.ts";
 import { findClientAddress } from "./plugins/client-address.ts";
 import { plugin } from "./plugins/plugin.ts";
@@ -78,7 +79,8 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
       logger.warn({ name, error: failure.message }, "cannot look up Ollama servers, keeping the known ones");
     } else logger.info({ ...event, servers: backends.members.all.length }, "Ollama servers changed");
   };
-  const drainController = new DrainController(scheduler, backends, config.REQUIRED_MODELS);
+  const forwarded = new ForwardedRequests();
+  const drainController = new DrainController({ scheduler, forwarded }, backends, config.REQUIRED_MODELS);
   const standby = createStandby(config, { canServe: () => drainController.canServe, logger, handOver });
   drainController.handOver = standby?.handOver.bind(standby);
   const exporter = spanExporter(config, logger);
@@ -162,6 +164,7 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
     config,
     backends,
     scheduler,
+    forwarded,
     drainController,
     metrics,
     log,
@@ -254,7 +257,8 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
   app.addHook("onListen", () => standby?.start());
   app.addHook("preClose", async () => {
     await standby?.close();
-    await scheduler.drain(config.SHUTDOWN_TIMEOUT_MS);
+    const { SHUTDOWN_TIMEOUT_MS: timeout } = config;
+    await Promise.all([scheduler.drain(timeout), forwarded.drain(timeout)]);
     setTimeout(() => {
       app.server.closeAllConnections();
     }, LAST_BYTES_MS).unref();

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ForwardedRequests } from "./forwarded-requests.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
@@ -21,6 +22,12 @@ interface NoticeTimes {
 
 type Backends = Pick<BackendPool, "all" | "probed" | "refresh">;
 
+/** All requests in flight. */
+interface Requests {
+  readonly scheduler: Pick<Scheduler, "active" | "draining">;
+  readonly forwarded: Pick<ForwardedRequests, "active">;
+}
+
 const NOTICE_TIMES = { unknownMs: 2_500, edgeMs: 10_000, maxMs: 30_000, inTransitMs: 1_000 };
 // How long to wait for another backend that can take over.
 const TAKEOVER_MS = 30_000;
@@ -35,7 +42,7 @@ const REPORT_INTERVAL_MS = 10_000;
  */
 export class DrainController {
   readonly #times: NoticeTimes;
-  readonly #scheduler: Pick<Scheduler, "active" | "draining">;
+  readonly #requests: Requests;
   readonly #backends: Backends;
   readonly #required: readonly string[];
   /** Hands over to a standby gateway and waits until it is active; undefined without a standby. */
@@ -45,13 +52,13 @@ export class DrainController {
   #edgeNoticed = false;
 
   constructor(
-    scheduler: Pick<Scheduler, "active" | "draining">,
+    requests: Requests,
     backends: Backends,
     required: readonly string[],
     times: NoticeTimes = NOTICE_TIMES,
   ) {
     this.#times = times;
-    this.#scheduler = scheduler;
+    this.#requests = requests;
     this.#backends = backends;
     this.#required = required.map(canonicalModelName);
   }
@@ -70,7 +77,7 @@ export class DrainController {
 
   /** Whether this gateway is about to be replaced. */
   get isDraining(): boolean {
-    return this.#scheduler.draining || this.#drainReset !== undefined;
+    return this.#requests.scheduler.draining || this.#drainReset !== undefined;
   }
 
   /**
@@ -88,7 +95,8 @@ export class DrainController {
       this.#drainReset = undefined;
     }, timeoutMs + RETURN_MS).unref();
     await (noticeMs === undefined ? this.#waitForEdge() : sleep(noticeMs));
-    await waitUntilIdle(() => this.#scheduler.active, timeoutMs, report);
+    const { scheduler, forwarded } = this.#requests;
+    await waitUntilIdle(() => scheduler.active + forwarded.active, timeoutMs, report);
   }
 
   async #waitForEdge(): Promise<void> {

@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import fastify from "fastify";
 import { expect, test } from "vitest";
+import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import type { AppContext } from "../../../gateway/src/app-context.ts";
 import { healthRoutes } from "../../../gateway/src/routes/ops/health.ts";
 import { DrainController } from "../../../gateway/src/scheduling/drain-controller.ts";
@@ -92,7 +93,8 @@ function idleController(): {
   drain: () => Promise<void>;
 } {
   const pool = { probed: true, all: [], refresh: () => Promise.resolve() };
-  const controller = new DrainController({ active: 0, draining: false }, pool, [], times);
+  const idle = { scheduler: { active: 0, draining: false }, forwarded: { active: 0 } };
+  const controller = new DrainController(idle, pool, [], times);
   let hasEnded = false;
   const drain = () =>
     controller
@@ -134,6 +136,17 @@ test("a request for /accepting forwarded by the edge does not end the wait for t
   expect(await probe()).toBe(503);
   await draining;
   await app.close();
+});
+
+test("a drain waits for a pull", async () => {
+  const fake = await startFake();
+  fake.respondWith({ line: { status: "pulling" } }, "hang");
+  const { key, line } = newKey("root", ["admin"]);
+  const gateway = await controlled([fake], { API_KEYS: line });
+  const headers = { "content-type": "application/json", "x-api-key": key };
+  const pull = await gateway.post("/api/pull", { model: "m" }, { headers });
+  expect((await gateway.control("drain", "1")).output).toContain("1 request did not finish within 1 s");
+  await pull.body?.cancel();
 });
 
 test("a drain that times out reports the requests that will be aborted", async () => {

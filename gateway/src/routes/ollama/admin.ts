@@ -57,11 +57,14 @@ function refusal({ consumer }: FastifyRequest, { backends }: AppContext): ApiErr
 }
 
 async function forwardTo(gateway: AppContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (gateway.scheduler.draining) throw new ApiError("shutting_down");
   const [backend] = gateway.backends.all;
   if (backend === undefined) throw new ApiError("upstream_unreachable");
   const disconnected = new AbortController();
   const audit = changeAudit(gateway.log, request, reply);
+  gateway.forwarded.begin();
   reply.raw.once("close", () => {
+    gateway.forwarded.end();
     audit();
     disconnected.abort(new ApiError("client_left"));
     // The installed models may have changed.
