@@ -54,7 +54,7 @@ export class KeyFileWatcher {
     const text = await readFile(this.#path, "utf8");
     const keys = requireKeys(text);
     this.#lastRead = text;
-    if (text === this.#reported) return;
+    if (text === this.#reported && this.problem === undefined) return;
     this.#observer.changed(keys);
     this.#reported = text;
     this.problem = undefined;

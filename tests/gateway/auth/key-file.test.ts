@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, type IncomingMessage, request } from "node:http";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ConfigError, readConfig } from "../../../gateway/src/config/config.ts";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { KeyFileWatcher, readKeyFile } from "../../../gateway/src/auth/key-file.ts";
 import { startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
 import { postChat, fileOf } from "../../../test-support/gateway/key-requests.ts";
 import { controlIntervals } from "../../../test-support/gateway/repeating-timers.ts";
@@ -131,6 +132,35 @@ test("keeps the keys if the file becomes invalid and logs each problem once", as
   writeFileSync(file, next.line);
   await expect.poll(afterReload(async () => (await postChat(gateway, next.key)).status)).toBe(200);
   expect(problems()).toHaveLength(faults.length);
+});
+
+test("reloading a file that has been rejected fails again, until it is valid", async () => {
+  const [ada, bob] = [newKey("ada", []), newKey("bob", [])];
+  const path = fileOf(ada.line);
+  const intervals = controlIntervals();
+  const taken = "the key is also in API_KEYS";
+  const problems: string[] = [];
+  const watcher = new KeyFileWatcher(readKeyFile(path), {
+    changed: (keys) => {
+      if (keys.some(({ name }) => name === "bob")) throw new Error(taken);
+    },
+    failed: (problem) => problems.push(problem),
+  });
+  onTestFinished(() => {
+    watcher.stop();
+  });
+  writeFileSync(path, bob.line);
+  await expect
+    .poll(() => {
+      intervals.pass(500);
+      return problems;
+    })
+    .toEqual([taken]);
+  for (let n = 0; n < 2; n += 1) await expect(watcher.reload()).rejects.toThrow(taken);
+  expect(watcher.problem).toBe(taken);
+  writeFileSync(path, ada.line);
+  await watcher.reload();
+  expect(watcher.problem).toBeUndefined();
 });
 
 test.each(["", "# nothing yet\n"])("rejects a file without a key (%j)", (text) => {
