@@ -177,7 +177,7 @@ export class RequestRecord implements IndexedMember {
     const cutShort = ABORTING_ERRORS.has(this.error?.code);
     if (!cutShort && this.estimatedTokens === 0) return tokens - this.#promptOfCall();
     if (!cutShort || this.stream === true) return tokens;
-    const generated = Math.floor((this.admitted?.timings.heldMs ?? 0) / msPerToken);
+    const generated = Math.floor((this.admitted?.timings.slotMs ?? 0) / msPerToken);
     return tokens + Math.min(this.#call.maxOutput, generated);
   }
 

@@ -244,7 +244,7 @@ export class Scheduler {
     this.#vacate(admitted, backend);
     this.#shared?.release(backend, admitted.isConfirmed);
     admitted.isConfirmed = false;
-    this.#averageMs += AVERAGE_WEIGHT * (admitted.timings.heldMs - this.#averageMs);
+    this.#averageMs += AVERAGE_WEIGHT * (admitted.timings.slotMs - this.#averageMs);
     admitted.assign(undefined);
     if (this.#queues.size > 0) this.#schedule(backend);
   }

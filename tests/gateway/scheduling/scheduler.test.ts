@@ -79,11 +79,11 @@ async function start(servers: readonly Server[], { length = 10, grants }: Settin
 /** Runs a request until `until` resolves, and returns the name of its server or the code of its error. */
 async function resultOf(
   admitted: AdmittedRequest,
-  until: Promise<unknown> = Promise.resolve(),
+  until: Promise<unknown> | (() => Promise<unknown>) = Promise.resolve(),
 ): Promise<string> {
   try {
     return await admitted.run(async () => {
-      await until;
+      await (typeof until === "function" ? until() : until);
       return admitted.backendName ?? "";
     });
   } catch (error) {
@@ -203,4 +203,25 @@ test("the end of a request sent before the breaker opened does not permit a seco
   trial.reject(new ApiError("client_left"));
   expect(await during).toBe("client_left");
   expect([breaker?.state, breaker?.allows]).toEqual(["half-open", true]);
+});
+
+test("the time with a server that failed counts as held, not as queued", async () => {
+  const load = Promise.withResolvers<undefined>();
+  const { pool, admit } = await start([{ loaded: [{ name: "m" }] }, { load: () => load.promise }]);
+  const admitted = admit();
+  const [failing, running] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+  const result = resultOf(
+    admitted,
+    // The first server fails, the second one responds.
+    () => (admitted.backend === pool.all[0] ? failing.promise : running.promise),
+  );
+  await pass(1000);
+  failing.reject(new ApiError("upstream_overloaded", { retryable: true }));
+  await pass(200);
+  load.resolve(undefined);
+  await pass(30);
+  running.resolve(undefined);
+  expect(await result).toBe("10.0.0.2:11434");
+  const { heldMs, loadMs, queueMs } = admitted;
+  expect({ heldMs, loadMs, queueMs }).toEqual({ heldMs: 1030, loadMs: 200, queueMs: 0 });
 });
