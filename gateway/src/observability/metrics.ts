@@ -27,9 +27,16 @@ const REJECTIONS: ReadonlySet<string> = new Set([
   "shutting_down",
   "upstream_unreachable",
   "invalid_api_key",
+  "api_key_expired",
+  "api_key_disabled",
+  "route_not_allowed",
+  "address_not_allowed",
+  "origin_not_allowed",
+  "host_not_allowed",
   "model_not_allowed",
   "admin_key_required",
   "rate_limit_exceeded",
+  "consoles_full",
 ]);
 
 const SECOND = 1000;

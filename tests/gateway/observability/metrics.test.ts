@@ -1,4 +1,6 @@
-import { expect, test } from "vitest";
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { last, token } from "../../../test-support/fakes/ollama/steps.ts";
 import {
@@ -68,6 +70,38 @@ test("counts failed streams and rejected requests by reason", async () => {
   await fake.stop();
   await gateway.post(chat, hello);
   await metric(gateway.url, 'gateway_refusals_total{reason="upstream_unreachable"} 1');
+});
+
+test("counts requests that the gateway does not serve for their key, host or origin", async () => {
+  const root = newKey("root", ["admin"]);
+  const rejected = {
+    api_key_expired: newKey("expired", ["expires=2020-01-01"]),
+    api_key_disabled: newKey("disabled", ["disabled"]),
+    route_not_allowed: newKey("embeds", ["routes=embed"]),
+    address_not_allowed: newKey("elsewhere", ["from=10.0.0.0/8"]),
+  };
+  const gateway = await startGateway(await startFake(), {
+    API_KEYS: [root, ...Object.values(rejected)].map(({ line }) => line).join(";"),
+    ALLOWED_HOSTS: "llm.example.org",
+  });
+  const send = async (path: string, key: string, more = {}, method = "GET"): Promise<number | undefined> => {
+    const headers = { "x-api-key": key, ...more };
+    const sent = request(gateway.url + path, { method, headers }).end();
+    onTestFinished(() => void sent.destroy());
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    response.on("error", () => undefined).resume();
+    return response.statusCode;
+  };
+  for (const { key } of Object.values(rejected)) await send("/v1/models", key);
+  await send("/v1/models", root.key, { host: "evil.example" });
+  await send(chat, root.key, { origin: "https://evil.example" }, "POST");
+  for (let n = 0; n < 32; n += 1) expect(await send("/admin/events", root.key)).toBe(200);
+  await send("/admin/events", root.key);
+  const reasons = [...Object.keys(rejected), "host_not_allowed", "origin_not_allowed", "consoles_full"];
+  for (const reason of reasons)
+    await metric(gateway.url, `gateway_refusals_total{reason="${reason}"} 1`, {
+      headers: { "x-api-key": root.key },
+    });
 });
 
 test("each server's slots, load and state are metrics", async () => {
