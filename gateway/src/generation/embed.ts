@@ -99,20 +99,29 @@ export function requestServer({ backends, config }: AppContext, call: UnaryReque
 }
 
 /**
- * Like `requestServer`, but returns the raw JSON and charges it to the body budget until the client has read it.
+ * Like `requestServer`, but returns the raw JSON and charges it to the body budget until the client has read it. Aborted
+ * if the client disconnects, because nobody is charged for it from then on.
  *
  * @throws ApiError
  */
 export function requestServerJson(
   gateway: AppContext,
   request: FastifyRequest,
+  reply: FastifyReply,
   call: UnaryRequest,
   timeoutMs: number,
 ): Promise<Buffer> {
+  const disconnected = new AbortController();
+  reply.raw.once("close", () => {
+    disconnected.abort(new ApiError("client_left"));
+  });
   const onLength = (bytes: number): void => {
     chargeResponse(gateway, request, bytes, "The details of the model", "Leave 'verbose' out");
   };
-  return withTimeout(timeoutMs, (signal) => gateway.backends.requestJson(call, { signal, onLength }));
+  return withTimeout(timeoutMs, (timeout) => {
+    const signal = AbortSignal.any([timeout, disconnected.signal]);
+    return gateway.backends.requestJson(call, { signal, onLength });
+  });
 }
 
 async function withTimeout<Result>(

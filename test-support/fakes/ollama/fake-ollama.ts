@@ -38,6 +38,10 @@ export class FakeOllama {
   port = 0;
   /** Delays `/api/tags`. */
   tagsAfter: Promise<unknown> = Promise.resolve();
+  /** Delays `/api/show`. */
+  showAfter: Promise<unknown> = Promise.resolve();
+  /** The paths of requests whose client disconnected before it had the response, in order. */
+  readonly disconnects: string[] = [];
   /** Breaks the connection of a generation request between its headers and its body. */
   cutsBodies = false;
   #script: ((body: OllamaChatRequest) => readonly Step[] | undefined) | undefined;
@@ -114,7 +118,11 @@ export class FakeOllama {
     this.#begun.add(path);
     for (const resolve of this.#waiting.splice(0)) resolve();
     const text = Buffer.concat(await request.toArray()).toString();
+    response.once("close", () => {
+      if (!response.writableFinished) this.disconnects.push(path);
+    });
     if (path === "/api/tags") await this.tagsAfter;
+    if (path === "/api/show") await this.showAfter;
     const about = this.#aboutItself(path);
     if (about !== undefined) {
       this.queries.push(path);

@@ -70,3 +70,17 @@ test("returns Ollama's own model list and details unchanged, including verbose o
     expect(await (await gateway.post("/api/show", body)).json()).toEqual(shown);
   }
 });
+
+test("a request for details ends at Ollama when its client disconnects", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  fake.showAfter = new Promise(() => undefined);
+  const leaving = new AbortController();
+  const body = { model: "m", verbose: true };
+  const shown = gateway.post("/api/show", body, { signal: leaving.signal });
+  await fake.begun("/api/show");
+  expect(fake.disconnects).toEqual([]);
+  leaving.abort();
+  await expect(shown).rejects.toThrow("abort");
+  await expect.poll(() => fake.disconnects).toEqual(["/api/show"]);
+});

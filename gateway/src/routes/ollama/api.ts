@@ -49,11 +49,11 @@ export function ollamaApiRoutes(app: FastifyInstance, gateway: AppContext): void
     const body = parseRequest(gateway, request, reply, namedModelSchema);
     const { model } = body;
     if (!consumer.allows(model)) throw modelNotFound(model);
-    const question = { method: "POST", path: "/api/show", model, body, isLarge: isLarge(bodyCost) } as const;
+    const call = { method: "POST", path: "/api/show", model, body, isLarge: isLarge(bodyCost) } as const;
     // The list of all tokens of a model takes megabytes.
     const { PROBE_TIMEOUT_MS, ANSWER_TIMEOUT_MS } = gateway.config;
     const timeoutMs = body["verbose"] === true ? ANSWER_TIMEOUT_MS : PROBE_TIMEOUT_MS;
-    const json = await requestServerJson(gateway, request, question, timeoutMs);
+    const json = await requestServerJson(gateway, request, reply, call, timeoutMs);
     return reply.type("application/json; charset=utf-8").send(json);
   });
 }
