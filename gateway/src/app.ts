@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { LogController, fastify, type FastifyInstance, type FastifyReply } from "fastify";
 import { Activity } from "./admin/activity.ts";
 import { adminRoutes } from "./admin/routes.ts";
+import { errorFormatOf } from "./apis/error-formats.ts";
 import { Scheduler } from "./scheduling/scheduler.ts";
 import { authenticate } from "./plugins/auth.ts";
 import { redirectBrowsers } from "./plugins/browser-redirect.ts";
@@ -138,7 +139,8 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
       const apiError = toApiError(error);
       // No hooks run for these requests, so the connection must be closed here.
       if (!request.raw.complete) closeAfterResponse(request.raw.socket);
-      void reply.header("connection", "close").code(apiError.status).send(apiError.body());
+      const { body, status } = errorFormatOf(request.url);
+      void reply.header("connection", "close").code(status(apiError)).send(body(apiError, request.id));
     },
     clientErrorHandler: handleClientError,
   });

@@ -84,3 +84,14 @@ test("HEAD of an unknown model returns 404", async () => {
   const { url } = await startGateway(await startFake());
   expect((await fetch(`${url}/v1/models/missing`, { method: "HEAD" })).status).toBe(404);
 });
+
+test.each([
+  ["/api/blobs/%zz", { error: expect.any(String) as string }],
+  ["/v1/messages/%zz", { type: "error", error: { type: "invalid_request_error" } }],
+  ["/v1/models/%zz", { error: { type: "invalid_request_error" } }],
+])("a malformed URL is rejected in the format of its API: %s", async (path, body) => {
+  const { url } = await startGateway(await startFake());
+  const response = await fetch(`${url}${path}`);
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject(body);
+});
