@@ -108,7 +108,7 @@ function isClientError(status: number, message = ""): boolean {
   return (status === 500 || status === 501) && CLIENT_ERRORS.test(message);
 }
 
-/** Replaces Ollama's name of an unsupported parameter by the name in the client's API. */
+/** Replaces Ollama's name of an unsupported or invalid parameter by the name in the client's API. */
 export function renameParameter(
   { subject, images = subject, thinking }: ParameterNames,
   failure: ApiError,
@@ -116,8 +116,9 @@ export function renameParameter(
   const known: Readonly<Record<string, string | undefined>> = { images, think: thinking };
   const param = known[failure.param ?? ""];
   if (param === undefined) return failure;
+  const problem = failure.code === "invalid_value" ? "Invalid" : "Unsupported";
   return new ApiError(failure.code, {
-    message: `Unsupported value for '${param}': ${failure.message}`,
+    message: `${problem} value for '${param}': ${failure.message}`,
     param,
     cause: failure,
   });

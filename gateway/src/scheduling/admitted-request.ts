@@ -185,7 +185,8 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
             this.#mayChooseContext,
           );
         }
-        if (failure.code === "unsupported_parameter") throw renameParameter(this.#parameterNames, failure);
+        if (failure.code === "unsupported_parameter" || failure.code === "invalid_value")
+          throw renameParameter(this.#parameterNames, failure);
         if (!failure.retryable || this.abortReason !== undefined) throw failure;
         this.failedOn(backend, failure);
         this.#scheduler.release(this);

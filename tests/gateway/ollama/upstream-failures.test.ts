@@ -165,6 +165,27 @@ describe.each([
   },
 );
 
+test("an unreadable image is reported as the parameter that has it", async () => {
+  const fake = await startFake();
+  fake.capabilities = ["completion", "vision"];
+  const reason = "Failed to create new sequence: failed to process inputs: unable to decode image";
+  fake.respondWith({ status: 500, body: JSON.stringify({ error: reason }) });
+  const gateway = await startGateway(fake);
+  const image = { type: "image_url", image_url: { url: "data:image/png;base64,aGVsbG8=" } };
+  const response = await gateway.post("/v1/chat/completions", {
+    model: "m",
+    messages: [{ role: "user", content: [image] }],
+  });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({
+    error: {
+      message: `Invalid value for 'messages': Ollama: ${reason}`,
+      param: "messages",
+      code: "invalid_value",
+    },
+  });
+});
+
 test("/api/generate: images that Ollama rejects are reported as images", async () => {
   const fake = await startFake();
   const reason = "this model is missing data required for image input";
