@@ -104,6 +104,7 @@ test("translates messages of every role, in order", () => {
       tool_calls: [
         { id: "call_1", index: 0, type: "function", function: { name: "look", arguments: '{"at":"it"}' } },
         { id: "call_2", type: "function", function: { name: "ask", arguments: "who?" } },
+        { id: "call_3", type: "function", function: { name: "now", arguments: "" } },
       ],
     },
     { role: "tool", tool_call_id: "call_2", content: "nobody" },
@@ -122,6 +123,7 @@ test("translates messages of every role, in order", () => {
         tool_calls: [
           { id: "call_1", function: { name: "look", arguments: { at: "it" } } },
           { id: "call_2", function: { name: "ask", arguments: { value: "who?" } } },
+          { id: "call_3", function: { name: "now", arguments: {} } },
         ],
       },
       { role: "tool", content: "nobody", tool_call_id: "call_2", tool_name: "ask" },

@@ -84,6 +84,29 @@ test("reports a response cut off by its limit as incomplete", async () => {
     expect(response).toMatchObject({ status: "incomplete", completed_at: null });
 });
 
+test("keeps the log probabilities of thinking out of the message", async () => {
+  const entry = (token: string) => ({ token, logprob: -0.5 });
+  const thought = { message: { role: "assistant", content: "", thinking: "Hm." }, logprobs: [entry("Hm.")] };
+  const said = { message: { role: "assistant", content: "Hi" }, logprobs: [entry("Hi")] };
+  const { buffered, streamed } = await createBoth(
+    { include: ["message.output_text.logprobs"] },
+    { line: thought },
+    { line: thought },
+    { line: said },
+    last(),
+  );
+  for (const response of [buffered, streamed])
+    expect(response?.output).toMatchObject([
+      { type: "reasoning" },
+      { type: "message", content: [{ text: "Hi", logprobs: [{ token: "Hi" }] }] },
+    ]);
+});
+
+test("returns thinking as text if the summary is none", async () => {
+  const { buffered } = await createBoth({ reasoning: { summary: "none" } }, ...thinking, token("Hi"), last());
+  expect(buffered.output[0]).toMatchObject({ summary: [], content: [{ text: "Hm. Yes." }] });
+});
+
 test("returns thinking as text by default", async () => {
   const { buffered, types } = await createBoth({}, ...thinking, token("Hi"), last());
   expect(buffered.output[0]).toMatchObject({ summary: [], content: [{ text: "Hm. Yes." }] });

@@ -14,7 +14,9 @@ export class ToolArguments {
   #bytes = 0;
   #values = 0;
 
+  /** Some clients send an empty text for a call without arguments. */
   read(text: string): unknown {
+    if (text === "") return {};
     this.#bytes += text.length;
     if (this.#bytes > MAX_BYTES) return { value: text };
     try {

@@ -124,10 +124,13 @@ function toOllamaMessages(messages: readonly ChatMessage[]): OllamaMessage[] {
         return withImages({ role: "user", content: textOf(message.content) }, imagesOf(message.content));
       case "assistant": {
         const thinking = message.reasoning_content ?? message.reasoning;
-        const calls: ToolCall[] = message.tool_calls ?? [];
-        if (message.function_call) calls.push({ function: message.function_call });
-        for (const { id, function: called } of calls) {
-          if (id !== undefined) toolNames.set(id, called.name);
+        const called = message.function_call;
+        const calls: ToolCall[] = [...(message.tool_calls ?? []), ...(called ? [{ function: called }] : [])];
+        for (const {
+          id,
+          function: { name },
+        } of calls) {
+          if (id !== undefined) toolNames.set(id, name);
         }
         return {
           role: "assistant",

@@ -39,6 +39,13 @@ function toToolCall(call: OllamaToolCall): object {
   };
 }
 
+/** The log probabilities of the content. Ollama sends those of the thinking as well, for which OpenAI has no place. */
+export function contentLogprobs(event: OllamaEvent): readonly OllamaLogprob[] {
+  const isThinking = Boolean(event.thinking) || Boolean(event.message?.thinking);
+  const hasContent = Boolean(event.response) || Boolean(event.message?.content);
+  return isThinking && !hasContent ? [] : (event.logprobs ?? []);
+}
+
 /** OpenAI's clients rely on fields that Ollama omits when empty. */
 export function toLogprob({ token, logprob, bytes, top_logprobs: top }: OllamaLogprob): object {
   return {
@@ -71,7 +78,8 @@ export class CompletionBuilder implements BufferedResponse {
     this.#content += message?.content ?? "";
     this.#thinking += message?.thinking ?? "";
     if (message?.tool_calls) this.#toolCalls.push(...message.tool_calls.map(toToolCall));
-    if (event.logprobs?.length) (this.#logprobs ??= []).push(...event.logprobs.map(toLogprob));
+    const logprobs = contentLogprobs(event);
+    if (logprobs.length > 0) (this.#logprobs ??= []).push(...logprobs.map(toLogprob));
     this.#last = event;
   }
 
@@ -129,8 +137,9 @@ export class ChunkWriter implements StreamingResponse {
     if (message?.thinking) {
       text += this.#chunk(JSON.stringify(reasoningIn(message.thinking)), "null", "null");
     }
-    if (event.logprobs?.length) {
-      const logprobs = JSON.stringify({ content: event.logprobs.map(toLogprob), refusal: null });
+    const entries = contentLogprobs(event);
+    if (entries.length > 0) {
+      const logprobs = JSON.stringify({ content: entries.map(toLogprob), refusal: null });
       text += this.#chunk(`{"content":${JSON.stringify(message?.content ?? "")}}`, logprobs, "null");
     } else if (message?.content) {
       text += this.#beforeText + JSON.stringify(message.content) + this.#afterText;

@@ -2,7 +2,7 @@ import { type Usage, sumOf, usageOf } from "../../ollama/usage.ts";
 import type { ApiError } from "../../errors.ts";
 import type { OllamaEvent, OllamaLogprob } from "../../ollama/types.ts";
 import { dataEvent } from "../../lib/sse.ts";
-import { END_OF_STREAM, FINGERPRINT, newAnswer } from "../openai-chat/response.ts";
+import { contentLogprobs, END_OF_STREAM, FINGERPRINT, newAnswer } from "../openai-chat/response.ts";
 import type { StreamingResponse, BufferedResponse } from "../adapter.ts";
 
 function finishReason(event: OllamaEvent): "stop" | "length" {
@@ -45,7 +45,8 @@ export class TextBuilder implements BufferedResponse {
 
   add(event: OllamaEvent): void {
     this.#text += event.response ?? "";
-    if (event.logprobs?.length) (this.#entries ??= []).push(...event.logprobs);
+    const logprobs = contentLogprobs(event);
+    if (logprobs.length > 0) (this.#entries ??= []).push(...logprobs);
     if (event.done !== true) return;
     this.#choices.push({
       index: this.#choices.length,
@@ -93,8 +94,9 @@ export class TextWriter implements StreamingResponse {
 
   write(event: OllamaEvent): string {
     let text = "";
-    if (event.response || event.logprobs?.length) {
-      const logprobs = event.logprobs?.length ? JSON.stringify(this.#logprobs.of(event.logprobs)) : "null";
+    const entries = contentLogprobs(event);
+    if (event.response || entries.length > 0) {
+      const logprobs = entries.length > 0 ? JSON.stringify(this.#logprobs.of(entries)) : "null";
       text += this.#chunk(JSON.stringify(event.response ?? ""), logprobs, "null");
     }
     if (event.done !== true) return text;

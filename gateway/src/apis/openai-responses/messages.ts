@@ -110,7 +110,7 @@ class Conversation {
   }
 
   #read(args: string | null | undefined): unknown {
-    return args == null || args === "" ? {} : this.#arguments.read(args);
+    return args == null ? {} : this.#arguments.read(args);
   }
 
   #nameOf({ name, namespace }: Item<"function_call" | "custom_tool_call">): string {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { OllamaEvent, OllamaToolCall } from "../../ollama/types.ts";
-import { newCallId, toLogprob } from "../openai-chat/response.ts";
+import { contentLogprobs, newCallId, toLogprob } from "../openai-chat/response.ts";
 import { encodeReasoning } from "./encrypted-reasoning.ts";
 import { type ToolCatalog, customInput } from "./tool-catalog.ts";
 
@@ -115,12 +115,12 @@ export function textPart(text: string, logprobs: readonly object[]): TextPart {
 }
 
 /** A token's bytes are required in this API. */
-export function logprobsOf({ logprobs = [] }: OllamaEvent): object[] {
+export function logprobsOf(event: OllamaEvent): object[] {
   const withBytes = <Entry extends { token: string; bytes?: unknown }>(entry: Entry) => ({
     ...entry,
     bytes: entry.bytes ?? [...Buffer.from(entry.token)],
   });
-  return logprobs.map((entry) =>
+  return contentLogprobs(event).map((entry) =>
     toLogprob({ ...withBytes(entry), top_logprobs: (entry.top_logprobs ?? []).map(withBytes) }),
   );
 }

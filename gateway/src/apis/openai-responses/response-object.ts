@@ -27,8 +27,9 @@ export interface ResponseContext {
 }
 
 export function reasoningOptionsOf({ reasoning, include }: ResponsesRequest): ReasoningOptions {
+  const summary = reasoning?.summary ?? reasoning?.generate_summary ?? "none";
   return {
-    asSummary: (reasoning?.summary ?? reasoning?.generate_summary) != null,
+    asSummary: summary !== "none",
     encrypted: include?.includes("reasoning.encrypted_content") ?? false,
   };
 }

@@ -32,7 +32,7 @@ export class ResponseBuilder implements BufferedResponse {
     this.#thinking += message?.thinking ?? "";
     this.#text += message?.content ?? "";
     for (const call of message?.tool_calls ?? []) this.#calls.push(callItem(call, this.#context.tools));
-    if (event.logprobs) this.#logprobs.push(...logprobsOf(event));
+    this.#logprobs.push(...logprobsOf(event));
     this.#last = event;
   }
 

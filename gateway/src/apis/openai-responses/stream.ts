@@ -66,8 +66,9 @@ export class ResponseWriter implements StreamingResponse {
       text += this.#switchTo(this.#reasoning.asSummary ? "summary" : "reasoning");
       text += this.#delta(message.thinking, []);
     }
-    if (message?.content || event.logprobs?.length) {
-      text += this.#switchTo("message") + this.#delta(message?.content ?? "", logprobsOf(event));
+    const logprobs = logprobsOf(event);
+    if (message?.content || logprobs.length > 0) {
+      text += this.#switchTo("message") + this.#delta(message?.content ?? "", logprobs);
     }
     for (const call of message?.tool_calls ?? []) text += this.#call(call);
     if (event.done === true) text += this.#end(event);
