@@ -130,6 +130,15 @@ describe("the workflows", () => {
     expect(steps.some(({ run }) => run?.includes('cat "$RUNNER_TEMP/refused.md"'))).toBe(true);
   });
 
+  it("fail if npm run lint changed the generated docs, before tests compare them", () => {
+    const linting = jobs.filter(({ job }) => job.steps.some(({ run }) => run === "npm run lint"));
+    expect(linting.map(({ where }) => where)).toEqual(["main.yml: test", "preview.yml: preview"]);
+    for (const { where, job } of linting) {
+      const lint = job.steps.findIndex(({ run }) => run === "npm run lint");
+      expect(job.steps[lint + 1]?.run, where).toBe("git diff --exit-code");
+    }
+  });
+
   it("time out after 90 minutes at most", () => {
     for (const { where, job } of jobs) expect(job["timeout-minutes"], where).toBeLessThanOrEqual(90);
   });
