@@ -110,6 +110,11 @@ describe("the documentation", () => {
     expect(unknownNames((call) => !isRejected(call), calls)).toEqual([]);
   });
 
+  it("names the backend in every login, because the default is the project's own state folder", () => {
+    const logins = mentions(/pulumi (?:-- )?login( [^`#\n]*)?/g, 2);
+    expect(logins.filter(({ name }) => !/^ (?:\S+:\/\/\S+|URL)$/.test(name))).toEqual([]);
+  });
+
   it("mentions only existing config keys", () => {
     const set = mentions(/config (?:set|rm) (?:--\w+ (?:\w+ )?)*'?(\w+)/g, 20);
     const inFiles = mentions(/ollama-stack:(\w+):/g, 1);
