@@ -47,7 +47,7 @@ export const networkPlugins = [
   networkPlugin("portmap", "meta"),
 ];
 
-/** The programs of a Kubernetes cluster, and Pulumi's provider for it. Only for `npm run test:kubernetes`. */
+/** The programs of a Kubernetes cluster for tests. Traefik and Pulumi's provider are only for `npm run test:kubernetes`. */
 export const clusterParts = {
   apiServer: kubernetes("kube-apiserver", 700),
   controllerManager: kubernetes("kube-controller-manager", 120),

@@ -3,6 +3,7 @@ import { basename, dirname, join, normalize, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { isCommand, parseCommandLine } from "../../../scripts/cli/command-line.mjs";
+import { stackCommands } from "../../../scripts/cli/stack-commands.mjs";
 import { configSchema } from "../../../components/config/config.ts";
 import {
   configGroups,
@@ -149,6 +150,22 @@ describe("docs/architecture.md", () => {
     const described = (room: string) =>
       text.includes(`\`${basename(room)}${/\.\w+$/.test(room) ? "" : "/"}\``);
     expect(rooms.filter((room) => !described(room))).toEqual([]);
+  });
+});
+
+describe("docs/operations.md", () => {
+  it("lists every command for stacks", () => {
+    const listed = new Set(matches(read("docs/operations.md"), /^\| `npm run ([\w-]+)/gm));
+    expect(Object.keys(stackCommands).filter((name) => !listed.has(name))).toEqual([]);
+  });
+});
+
+describe("toolchain/README.md", () => {
+  it("lists every module that it builds", () => {
+    const rows = matches(read("toolchain/README.md"), /^(\|.*)$/gm).join("\n");
+    const modules = readdirSync("toolchain/go");
+    expect(modules.length).toBeGreaterThan(15);
+    expect(modules.filter((name) => !rows.includes(`\`go/${name}\``))).toEqual([]);
   });
 });
 
