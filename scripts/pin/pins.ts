@@ -1,24 +1,6 @@
 import { parseReference, pinned } from "../registry/image-reference.ts";
 import { RegistryError, tagDigest } from "../registry/manifests.ts";
 
-/** Config keys of the images that a stack with this edge and monitoring uses. */
-export function imageKeys(
-  edge: unknown,
-  monitoring: unknown,
-  cluster: { readonly engine?: unknown; readonly state?: unknown; readonly stateAddress?: unknown } = {},
-): readonly string[] {
-  const { engine, state, stateAddress = "" } = cluster;
-  const hasState = state === "redis" && stateAddress === "";
-  if (engine === "kubernetes") return ["ollamaImage", "gatewayImage", ...(hasState ? ["stateImage"] : [])];
-  const has = (value: unknown) => value !== undefined && value !== "none";
-  return [
-    "ollamaImage",
-    "gatewayBaseImage",
-    ...(has(edge) ? ["edgeImage"] : []),
-    ...(has(monitoring) ? ["prometheusImage"] : []),
-  ];
-}
-
 /** A digest for an entry of the config. */
 export interface Pin {
   /** Path in the stack's config file, below `config`. */

@@ -1,6 +1,7 @@
 import { parseDocument } from "yaml";
 import { modelsKey, resolveModels } from "./models.ts";
-import { all, type Pin, imageKeys, resolveImages } from "./pins.ts";
+import { imageKeys } from "../stack/settings.ts";
+import { all, type Pin, resolveImages } from "./pins.ts";
 
 export interface Pinned {
   /** The stack's config file with the digests, otherwise unchanged. */
@@ -20,11 +21,7 @@ export async function pinStackConfig(
   const content = document.toJS() as { readonly config?: Readonly<Record<string, unknown>> } | null;
   const key = (name: string): unknown => content?.config?.[`ollama-stack:${name}`];
   const setting = (name: string) => key(name) ?? defaults[name];
-  const images = imageKeys(setting("edge"), setting("monitoring"), {
-    engine: setting("engine"),
-    state: setting("state"),
-    stateAddress: setting("stateAddress"),
-  })
+  const images = imageKeys(setting)
     .map((name) => [name, String(setting(name))] as const)
     // An image that a stack builds, or derives from imageRegistry, has no name in the config.
     .filter(([, name]) => name !== "");

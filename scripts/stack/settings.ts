@@ -11,6 +11,21 @@ export function settingsFor(stack: string, options: readonly string[]): Settings
   return (key) => values.get(key) ?? settingOf(stack, key, file) ?? projectDefaults()[key];
 }
 
+/** The config keys of the images that a stack with these settings uses. */
+export function imageKeys(settings: Settings): readonly string[] {
+  const has = (key: string) => (settings(key) ?? "none") !== "none";
+  if (settings("engine") === "kubernetes") {
+    const runsState = settings("state") === "redis" && (settings("stateAddress") ?? "") === "";
+    return ["ollamaImage", "gatewayImage", ...(runsState ? ["stateImage"] : [])];
+  }
+  return [
+    "ollamaImage",
+    "gatewayBaseImage",
+    ...(has("edge") ? ["edgeImage"] : []),
+    ...(has("monitoring") ? ["prometheusImage"] : []),
+  ];
+}
+
 /** CLI options that check the production policy; none for stacks that are not for production. */
 export function rulesFor(settings: Settings): string[] {
   const isProduction = String(settings("production")) === "true";

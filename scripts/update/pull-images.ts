@@ -5,7 +5,7 @@ import { step } from "../../host/progress.ts";
 import { credentials, CredentialsError } from "../registry/credentials.ts";
 import { parseReference } from "../registry/image-reference.ts";
 import { pullFailure } from "../registry/pull-failure.ts";
-import type { Settings } from "../stack/settings.ts";
+import { imageKeys, type Settings } from "../stack/settings.ts";
 
 // A credential helper may prompt the user.
 const accountMs = 60_000;
@@ -47,16 +47,6 @@ export async function pullImages(
 export function engineSocket(host: string, platform: string = process.platform): string | undefined {
   if (host === "") return platform === "win32" ? undefined : "/var/run/docker.sock";
   return host.startsWith("unix://") ? host.slice("unix://".length) : undefined;
-}
-
-function imageKeys(settings: Settings): readonly string[] {
-  const has = (key: string) => (settings(key) ?? "none") !== "none";
-  return [
-    "ollamaImage",
-    "gatewayBaseImage",
-    ...(has("edge") ? ["edgeImage"] : []),
-    ...(has("monitoring") ? ["prometheusImage"] : []),
-  ];
 }
 
 async function isThere(image: string): Promise<boolean> {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { withConfigFile } from "../../../scripts/stack/pulumi-cli.ts";
-import { rulesFor, settingsFor } from "../../../scripts/stack/settings.ts";
+import { imageKeys, rulesFor, settingsFor } from "../../../scripts/stack/settings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-settings-"));
 const file = join(folder, "other.yaml");
@@ -36,6 +36,24 @@ it.each([
   ["an option that disables them", "prod", ["-c", "production=false"], 0],
 ])("checks the production rules as set by %s", (_what, stack, options, length) => {
   expect(rulesFor(settingsFor(stack, options))).toHaveLength(length);
+});
+
+const onDocker = ["ollamaImage", "gatewayBaseImage"];
+const inCluster = ["ollamaImage", "gatewayImage"];
+
+it.each<[how: string, settings: Record<string, unknown>, keys: string[]]>([
+  ["on Docker", {}, onDocker],
+  ["without an edge and Prometheus", { edge: "none", monitoring: "none" }, onDocker],
+  [
+    "with both",
+    { edge: "internal", monitoring: "prometheus" },
+    [...onDocker, "edgeImage", "prometheusImage"],
+  ],
+  ["in a cluster", { engine: "kubernetes", edge: "internal", state: "none" }, inCluster],
+  ["that runs its own Valkey", { engine: "kubernetes", state: "redis" }, [...inCluster, "stateImage"]],
+  ["with another Valkey", { engine: "kubernetes", state: "redis", stateAddress: "redis://a" }, inCluster],
+])("lists the images of a stack %s", (_how, settings, keys) => {
+  expect(imageKeys((key) => settings[key])).toEqual(keys);
 });
 
 describe("in a read-only checkout", () => {
