@@ -23,10 +23,6 @@ export interface InspectedVolume {
   readonly Labels: Readonly<Record<string, string>> | null;
 }
 
-export interface InspectedImage {
-  readonly Id: string;
-}
-
 /** The containers with one of the ids or names; id and name may match different containers. */
 export async function containers(idsAndNames: readonly string[]): Promise<InspectedContainer[]> {
   const ids = await matching(
@@ -46,17 +42,6 @@ export async function volumes(names: readonly string[]): Promise<InspectedVolume
     "volume",
     await matching(["volume", "ls", "--format", "{{.Name}}"], names),
   );
-}
-
-/** The image that a reference currently refers to, or undefined. */
-export async function image(reference: string): Promise<InspectedImage | undefined> {
-  try {
-    const text = await queryEngine(["image", "inspect", reference]);
-    return (JSON.parse(text) as InspectedImage[])[0];
-  } catch (error) {
-    if (/no such image/i.test(String(error))) return undefined;
-    throw error;
-  }
 }
 
 /** The first word of each line that has one of the words. */

@@ -1,3 +1,4 @@
+import { imageId } from "../../engine/image-id.ts";
 import type { Deployed, Deployment } from "../stack/deployment.ts";
 import { compareContainer, type ContainerInputs, type InspectedContainer } from "./container.ts";
 import type { Difference } from "./difference.ts";
@@ -97,7 +98,7 @@ async function compareImages(images: readonly Deployed[]): Promise<Difference[]>
   const differences = await Promise.all(
     images.map(async (image) => {
       const id = String(image.outputs["imageId"]);
-      const [named, deployed] = await Promise.all([engine.image(nameOf(image)), engine.image(id)]);
+      const [named, deployed] = await Promise.all([imageId(nameOf(image)), imageId(id)]);
       return compareImage(image, named, deployed);
     }),
   );

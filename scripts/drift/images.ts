@@ -1,23 +1,25 @@
 import type { Deployed } from "../stack/deployment.ts";
 import type { Difference, Repair } from "./difference.ts";
-import type { InspectedImage } from "./docker-objects.ts";
 
-/** Images are deployed by id; `named` is the image that the name now refers to, `deployed` the one with the id. */
+/**
+ * Images are deployed by id. `named` is the id that the name now refers to, `deployed` the recorded one if the engine still
+ * has it.
+ */
 export function compareImage(
   { urn, name, inputs, outputs }: Deployed,
-  named: InspectedImage | undefined,
-  deployed: InspectedImage | undefined,
+  named: string | undefined,
+  deployed: string | undefined,
 ): Difference[] {
   const reference = String(inputs["name"]);
   const id = String(outputs["imageId"]);
-  if (named?.Id === id) return [];
+  if (named === id) return [];
   return [
     {
       urn,
       resource: `${name} (${reference})`,
       property: "image",
       expected: short(id),
-      actual: named === undefined ? "removed" : short(named.Id),
+      actual: named === undefined ? "removed" : short(named),
       repair: inputs["build"] === undefined ? "refresh" : repairBuilt(reference, named, deployed),
     },
   ];
@@ -27,12 +29,8 @@ export function compareImage(
  * The provider assumes that the image with its name is the one it built. So the tag is restored before a refresh, or the image
  * is rebuilt. Tags of other images are shared on the engine and left alone; a first update would use them as they are.
  */
-function repairBuilt(
-  reference: string,
-  named: InspectedImage | undefined,
-  deployed: InspectedImage | undefined,
-): Repair {
-  if (deployed !== undefined) return [["image", "tag", deployed.Id, reference]];
+function repairBuilt(reference: string, named: string | undefined, deployed: string | undefined): Repair {
+  if (deployed !== undefined) return [["image", "tag", deployed, reference]];
   return named === undefined ? "refresh" : "replace";
 }
 

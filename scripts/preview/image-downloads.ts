@@ -1,5 +1,6 @@
 import { queryEngine, EngineError } from "../../engine/docker-cli.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
+import { imageId } from "../../engine/image-id.ts";
 import { parseReference } from "../registry/image-reference.ts";
 import { RegistryError } from "../registry/manifests.ts";
 import { imageSize } from "./image-size.ts";
@@ -29,7 +30,7 @@ function pulledBy(step: Step): [string, string][] {
 async function download(name: string, platform: string, withinMs: number): Promise<string | undefined> {
   const pulled = `Image ${name}: it will be pulled`;
   try {
-    if (await isThere(name)) return undefined;
+    if ((await imageId(name)) !== undefined) return undefined;
     const target = platform === "" ? await enginePlatform() : platform;
     const bytes = await imageSize(parseReference(name), target, AbortSignal.timeout(withinMs));
     // The engine skips layers that it already has, but does not report which ones these are.
@@ -38,16 +39,6 @@ async function download(name: string, platform: string, withinMs: number): Promi
     if (error instanceof RegistryError) return `${pulled}, size unknown: ${error.message}`;
     if (error instanceof EngineError)
       return `Image ${name}: cannot check whether it will be pulled: ${error.message}`;
-    throw error;
-  }
-}
-
-async function isThere(name: string): Promise<boolean> {
-  try {
-    await queryEngine(["image", "inspect", "--format", "{{.Id}}", name]);
-    return true;
-  } catch (error) {
-    if (error instanceof EngineError && /no such image/i.test(error.message)) return false;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
-import { queryEngine, EngineError } from "../../engine/docker-cli.ts";
+import { EngineError } from "../../engine/docker-cli.ts";
+import { imageId } from "../../engine/image-id.ts";
 import { type ImagePull, pullImage } from "../../engine/image-pull.ts";
 import { SetupError } from "../../host/exec.ts";
 import { step } from "../../host/progress.ts";
@@ -49,14 +50,13 @@ export function engineSocket(host: string, platform: string = process.platform):
   return host.startsWith("unix://") ? host.slice("unix://".length) : undefined;
 }
 
+/** Whether the engine has an image, or cannot tell: the program reports other problems, such as an invalid name, better. */
 async function isThere(image: string): Promise<boolean> {
   try {
-    await queryEngine(["image", "inspect", "--format", "{{.Id}}", image]);
-    return true;
+    return (await imageId(image)) !== undefined;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    // The program reports other problems, such as an invalid name, better.
-    return !/no such image/i.test(error.message);
+    return true;
   }
 }
 

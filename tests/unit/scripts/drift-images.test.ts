@@ -16,18 +16,17 @@ function image(reference: string, inputs: Readonly<Record<string, unknown>> = {}
     retain: false,
   };
 }
-const inspected = (Id: string) => ({ Id });
 
 describe("an image that a stack builds", () => {
   const name = "ollama-stack-dev-gateway:1";
   const built = image(name, { build: { context: "gateway/build" } });
 
   it("has no drift while its name refers to the deployed image", () => {
-    expect(compareImage(built, inspected(id), inspected(id))).toEqual([]);
+    expect(compareImage(built, id, id)).toEqual([]);
   });
 
   it("is tagged again if its name refers to another image, and both are shown", () => {
-    expect(compareImage(built, inspected(other), inspected(id))).toEqual([
+    expect(compareImage(built, other, id)).toEqual([
       {
         urn: "u",
         resource: `some-image (${name})`,
@@ -40,12 +39,12 @@ describe("an image that a stack builds", () => {
   });
 
   it("is tagged again if its name is gone", () => {
-    const [difference] = compareImage(built, undefined, inspected(id));
+    const [difference] = compareImage(built, undefined, id);
     expect([difference?.actual, difference?.repair]).toEqual(["removed", [["image", "tag", id, name]]]);
   });
 
   it("is rebuilt if it is gone, whatever its name refers to", () => {
-    const [named] = compareImage(built, inspected(other), undefined);
+    const [named] = compareImage(built, other, undefined);
     expect(named?.repair).toBe("replace");
     const [gone] = compareImage(built, undefined, undefined);
     expect(gone?.repair).toBe("refresh");
@@ -57,13 +56,13 @@ describe.each(["ollama/ollama:1", "ollama-stack/ollama:1", `ollama/ollama:1@${ot
   "a configured image, %s",
   (name) => {
     it("has no drift while its name refers to the deployed image", () => {
-      expect(compareImage(image(name), inspected(id), inspected(id))).toEqual([]);
+      expect(compareImage(image(name), id, id)).toEqual([]);
     });
 
     it.each([
-      ["refers to another image", inspected(other), inspected(id), "b".repeat(12)],
-      ["refers to another image, and the deployed one is gone", inspected(other), undefined, "b".repeat(12)],
-      ["is gone", undefined, inspected(id), "removed"],
+      ["refers to another image", other, id, "b".repeat(12)],
+      ["refers to another image, and the deployed one is gone", other, undefined, "b".repeat(12)],
+      ["is gone", undefined, id, "removed"],
       ["is gone, and the image too", undefined, undefined, "removed"],
     ])("is refreshed without retagging if its name %s", (_how, named, there, actual) => {
       const [difference] = compareImage(image(name), named, there);
