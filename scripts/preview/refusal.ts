@@ -1,24 +1,20 @@
-import { z } from "zod";
-
-const previewOutput = z.object({
-  diagnostics: z.array(z.object({ message: z.string(), severity: z.string() })).nullish(),
-});
+import { type Preview, readPreview } from "./steps.ts";
 
 /** The reasons why a preview was rejected, one line each, from the output of `pulumi preview --json`. */
 export function errorsIn(json: string): string[] {
-  return (parsed(json)?.diagnostics ?? [])
+  return diagnosticsIn(json)
     .filter(({ severity }) => severity === "error")
     .flatMap(({ message }) => message.split("\n"))
     .map((line) => line.trim().replace(/^error: /, ""))
     .filter((line) => line !== "" && line !== "preview failed");
 }
 
-/** Undefined if the output is incomplete, for example because the CLI was killed. */
-function parsed(json: string): z.output<typeof previewOutput> | undefined {
+/** None if the output is incomplete, for example because the CLI was killed. */
+function diagnosticsIn(json: string): Preview["diagnostics"] {
   try {
-    return previewOutput.parse(JSON.parse(json.slice(json.indexOf("{"))));
+    return readPreview(json).diagnostics;
   } catch {
-    return undefined;
+    return [];
   }
 }
 
