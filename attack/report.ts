@@ -1,3 +1,4 @@
+import { markdownTable } from "../host/markdown-table.ts";
 import type { ClientSummary } from "./innocent-client.ts";
 import { type Section, sections } from "./scenario.ts";
 import type { ContainerSummary } from "./watch.ts";
@@ -52,7 +53,7 @@ export function report(result: CampaignResult): string {
       `${failed.length === 0 ? "none" : failed.length} failed. ` +
       `${restarts === 0 ? "No container restarted" : `Containers restarted ${restarts} times`}.`,
     "",
-    table(
+    markdownTable(
       ["§", "attack", "rounds", "tries", "expected", "result"],
       outcomes.map((outcome) => [
         String(outcome.section),
@@ -65,7 +66,7 @@ export function report(result: CampaignResult): string {
       [2, 3],
     ),
     "",
-    table(
+    markdownTable(
       ["container", "restarts", "out of memory", "unhealthy", "peak memory (MiB)", "limit (MiB)"],
       containers.map((container) => [
         container.name,
@@ -78,7 +79,7 @@ export function report(result: CampaignResult): string {
       [1, 2, 3, 4, 5],
     ),
     "",
-    table(
+    markdownTable(
       ["client", "responses", "failures", "first byte, median (ms)", "longest (ms)"],
       clients.map(({ name, responses, failures, medianMs, longestMs }) => [
         name,
@@ -111,16 +112,4 @@ function problemLines({ section, name, problems }: Outcome): string[] {
     ...lines.slice(0, SHOWN_PROBLEMS),
     ...(more > 0 ? [`  - and ${more} more`] : []),
   ];
-}
-
-/** A Markdown table; the columns in `numbers` are right-aligned. */
-function table(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  numbers: readonly number[],
-): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  const rule = head.map((_, index) => (numbers.includes(index) ? "--:" : "---"));
-  return [line(head), line(rule), ...rows.map(line)].join("\n");
 }

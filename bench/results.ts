@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
 import { SetupError } from "../host/exec.ts";
+import { markdownTable } from "../host/markdown-table.ts";
 import { machine } from "./machine.ts";
 
 const RESULTS = join(import.meta.dirname, "RESULTS.md");
@@ -23,7 +24,5 @@ export async function publish(name: string, results: string, write: boolean, pat
 
 /** A Markdown table whose columns, except the first, hold numbers. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  const rule = head.map((_, index) => (index === 0 ? "---" : "--:"));
-  return [line(head), line(rule), ...rows.map(line)].join("\n");
+  return markdownTable(head, rows, [...head.keys()].slice(1));
 }

@@ -1,4 +1,5 @@
 import { formatTable } from "../host/format-table.ts";
+import { markdownTable } from "../host/markdown-table.ts";
 import { isFault, type Failure, type Row } from "./matrix.ts";
 
 /** The rows as a table for a terminal, with the reasons of failures and a summary. */
@@ -33,10 +34,9 @@ export function markdownReport(rows: readonly Row[], versions: { ollama: string;
     ...[...sections].flatMap(([title, sectionRows]) => [
       `## ${title}`,
       "",
-      "| scenario | Ollama | gateway |",
-      "| --- | --- | --- |",
-      ...sectionRows.map(
-        ({ scenario, ollama, gateway }) => `| ${scenario} | ${cell(ollama)} | ${cell(gateway)} |`,
+      markdownTable(
+        ["scenario", "Ollama", "gateway"],
+        sectionRows.map(({ scenario, ollama, gateway }) => [scenario, cell(ollama), cell(gateway)]),
       ),
       "",
     ]),
@@ -57,7 +57,7 @@ function cell(failure: Failure): string {
   return failure === undefined ? "passes" : `fails: ${escape(failure)}`;
 }
 
-/** Escapes Markdown in a table cell. */
+/** Escapes Markdown, except for the separator of a table's cells. */
 function escape(text: string): string {
-  return text.replaceAll(/[\\`*_{}[\]<>|#]/g, "\\$&");
+  return text.replaceAll(/[\\`*_{}[\]<>#]/g, "\\$&");
 }

@@ -5,6 +5,7 @@ import { format, resolveConfig } from "prettier";
 import { parse } from "yaml";
 import { z } from "zod";
 import { variables } from "../../gateway/src/config/config.ts";
+import { markdownTable } from "../../host/markdown-table.ts";
 import { command } from "../cli/command.ts";
 import { dashboard } from "../../monitoring/dashboard.ts";
 import { recipeSections } from "../connect/recipe-document.ts";
@@ -70,7 +71,7 @@ function configTable(keys: readonly string[], declared: ConfigKeys): string {
     const written = typeof value === "string" ? value : JSON.stringify(value);
     return [code(key), typeOf(type, items), value === "" ? "empty" : code(written), linked(description)];
   });
-  return table(["Key", "Type", "Default", "Description"], rows);
+  return markdownTable(["Key", "Type", "Default", "Description"], rows);
 }
 
 /** Converts links: Pulumi.yaml uses paths from the project's root, configuration.md is in docs/ itself. */
@@ -95,7 +96,7 @@ function variableTable(): string {
     unit === undefined ? allowed : `${allowed} (${unit})`,
     description,
   ]);
-  return table(["Variable", "Default", "Allowed", "Description"], rows);
+  return markdownTable(["Variable", "Default", "Allowed", "Description"], rows);
 }
 
 /** Updates the generated part of a document. */
@@ -115,12 +116,6 @@ export const dashboardFile = "monitoring/dashboard.json";
 
 export async function updatedDashboard(): Promise<string> {
   return await format(dashboard(), { ...(await resolveConfig(join(root, dashboardFile))), parser: "json" });
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
 function code(text: string): string {
