@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Pool } from "undici";
 import { z } from "zod";
+import { summaryOf, withSpread } from "./summary.ts";
 
 const SERIES = Number(process.argv[2] ?? 5);
 const SECONDS = Number(process.argv[3] ?? 15);
@@ -141,12 +142,7 @@ async function measure(hasConsole: boolean): Promise<{ readonly share: number; r
 }
 
 function print(what: string, shares: readonly number[]): void {
-  const sorted = shares.toSorted((one, other) => one - other);
-  const [least, middle, most] = [0, Math.floor(sorted.length / 2), sorted.length - 1].map(
-    (n) => sorted[n] ?? NaN,
-  );
-  const percent = (share = NaN) => share.toFixed(2);
-  console.log(`${what}  ${percent(middle)} % (${percent(least)} to ${percent(most)})`);
+  console.log(`${what}  ${withSpread(summaryOf(shares), 2)} %`);
 }
 
 const shares: { readonly without: number[]; readonly with: number[] } = { without: [], with: [] };

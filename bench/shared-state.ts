@@ -8,6 +8,8 @@ import { newKey } from "../gateway/src/auth/api-keys.ts";
 import { freePort } from "../host/free-port.ts";
 import { FakeOllama } from "../test-support/fakes/ollama/fake-ollama.ts";
 import { RedisServer } from "../test-support/redis/redis-server.ts";
+import { table } from "./results.ts";
+import { quantile, summaryOf, withSpread } from "./summary.ts";
 
 // The cost per request of sharing slots and key limits in Redis, compared with a gateway that keeps its state in memory,
 // in the same rounds.
@@ -137,12 +139,8 @@ function processorMs(pid: number): number {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }
 
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((left, right) => left - right)[Math.floor(numbers.length / 2)] ?? NaN;
-}
-
 async function measure(gateway: Gateway, redis: RedisServer): Promise<Sample> {
-  const latencyMs = median(await gateway.run(Math.ceil(requests / 4), 1));
+  const latencyMs = quantile(await gateway.run(Math.ceil(requests / 4), 1), 0.5);
   const before = [processorMs(gateway.pid), processorMs(redis.pid)] as const;
   await gateway.run(requests, CLIENTS);
   const cpuMs = (processorMs(gateway.pid) - before[0]) / requests;
@@ -160,44 +158,32 @@ try {
     for (const [n, gateway] of gateways.entries()) samples[n]?.push(await measure(gateway, redis));
   for (const gateway of gateways) await gateway.stop();
 
-  const formatValues = (values: readonly number[], digits: number): string => {
-    const ordered = values.toSorted((left, right) => left - right);
-    const [low = NaN, high = NaN] = [ordered[0], ordered.at(-1)];
-    return `${median(values).toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
-  };
-  console.log(`Node.js ${process.version}, Redis ${version}, ${rounds} rounds of ${requests} requests\n`);
-  console.log(
-    "| shared | latency, memory | latency added | CPU, memory | CPU, shared / memory | CPU of Redis |",
-  );
-  console.log("| --- | --- | --- | --- | --- | --- |");
+  const ms = (each: readonly Sample[], name: keyof Sample, digits: number) =>
+    `${withSpread(summaryOf(each.map((sample) => sample[name])), digits)} ms`;
+  const rows: string[][] = [];
   for (let n = 0; n < variants.length; n += 2) {
     const [alone = [], shared = []] = [samples[n], samples[n + 1]];
     const pairs = alone.map((each, round) => [each, shared[round] ?? each] as const);
-    const cells = [
-      variants[n]?.name,
-      `${formatValues(
-        alone.map(({ latencyMs }) => latencyMs),
-        2,
-      )} ms`,
-      `${formatValues(
-        pairs.map(([one, other]) => other.latencyMs - one.latencyMs),
-        2,
-      )} ms`,
-      `${formatValues(
-        alone.map(({ cpuMs }) => cpuMs),
-        3,
-      )} ms`,
-      formatValues(
-        pairs.map(([one, other]) => other.cpuMs / one.cpuMs),
-        2,
-      ),
-      `${formatValues(
-        shared.map(({ redisMs }) => redisMs),
-        3,
-      )} ms`,
-    ];
-    console.log(`| ${cells.join(" | ")} |`);
+    const added = pairs.map(([one, other]) => other.latencyMs - one.latencyMs);
+    const ratios = pairs.map(([one, other]) => other.cpuMs / one.cpuMs);
+    rows.push([
+      variants[n]?.name ?? "",
+      ms(alone, "latencyMs", 2),
+      `${withSpread(summaryOf(added), 2)} ms`,
+      ms(alone, "cpuMs", 3),
+      withSpread(summaryOf(ratios), 2),
+      ms(shared, "redisMs", 3),
+    ]);
   }
+  console.log(`Node.js ${process.version}, Redis ${version}, ${rounds} rounds of ${requests} requests\n`);
+  const measured = [
+    "latency, memory",
+    "latency added",
+    "CPU, memory",
+    "CPU, shared / memory",
+    "CPU of Redis",
+  ];
+  console.log(table(["shared", ...measured], rows));
 } finally {
   await ollama.stop();
   await redis.stop();
