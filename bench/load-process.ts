@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { runTool } from "../host/exec.ts";
 import { step } from "../host/progress.ts";
 import { artefact, artefactPath, keyOfFolder } from "../toolchain/cache.ts";
+import { goBuild } from "../toolchain/go-build.ts";
 import { findGo } from "../toolchain/go.ts";
 import { LOAD_CORE } from "./cores.ts";
 
@@ -72,11 +72,9 @@ async function loadProgram(): Promise<string> {
   if (existsSync(binary)) return binary;
   const go = await findGo();
   await step("Building the load generator", 10, (report) =>
-    artefact(name, key, async (partial) => {
-      const env = { ...go.env, GOFLAGS: "-buildvcs=false", GOWORK: "off", CGO_ENABLED: "0" };
-      const args = ["build", "-trimpath", "-o", join(partial, name), "."];
-      await runTool(go.command, args, { what: `build ${name}`, cwd: source, env, report });
-    }),
+    artefact(name, key, (partial) =>
+      goBuild(go, { what: name, folder: source, package: ".", output: join(partial, name), report }),
+    ),
   );
   return binary;
 }

@@ -4,6 +4,7 @@ import type { Report } from "../host/progress.ts";
 import { runTool } from "../host/exec.ts";
 import { artefact, artefactPath, keyOfFolder } from "./cache.ts";
 import { type ChangedModule, putChangedModule } from "./changed-module.ts";
+import { goBuild } from "./go-build.ts";
 import type { Go } from "./go.ts";
 
 /** The versions in the names of built files and images. */
@@ -152,35 +153,27 @@ export async function buildPart(
   await artefact(p.name, partKey(p), async (partial) => {
     const linker = ["-s", "-w", ...p.variables.map((variable) => `-X ${variable}`)].join(" ");
     const env = {
-      ...go.env,
-      GOFLAGS: "-buildvcs=false",
       // Fewer garbage collections save the compilers 5 to 12 % of processor time.
       GOGC: "400",
-      GOWORK: "off",
       CGO_ENABLED: p.cgo === "none" ? "0" : "1",
     };
     const cgo = p.cgo === "ollama" ? await ollamaEnvironment(p, go) : {};
     const tags = p.tags === "" ? [] : ["-tags", p.tags];
-    const output = join(partial, p.name);
     const { changes = [] } = p;
     const folder = changes.length === 0 ? moduleFolder(p) : join(partial, "sources");
     if (changes.length > 0) cpSync(moduleFolder(p), folder, { recursive: true });
     for (const change of changes) await putChangedModule(change, folder, go);
-    await runTool(
-      go.command,
+    await goBuild(go, {
+      what: p.name,
+      folder,
+      package: p.package,
+      output: join(partial, p.name),
       // The linker omits debug information anyway; not generating it saves 15 % of the time.
-      [
-        ...["build", "-v", "-mod=readonly", "-trimpath", ...tags, "-gcflags=all=-dwarf=false"],
-        ...["-ldflags", linker, "-o", output, p.package],
-      ],
-      {
-        what: `build ${p.name}`,
-        cwd: folder,
-        env: { ...env, ...cgo },
-        report,
-        signal,
-      },
-    );
+      args: ["-v", "-mod=readonly", ...tags, "-gcflags=all=-dwarf=false", "-ldflags", linker],
+      env: { ...env, ...cgo },
+      report,
+      signal,
+    });
     if (changes.length > 0) rmSync(folder, { recursive: true });
   });
 }

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { runTool } from "../../host/exec.ts";
 import { step } from "../../host/progress.ts";
 import { artefact, artefactPath, keyOfFolder } from "../../toolchain/cache.ts";
+import { goBuild } from "../../toolchain/go-build.ts";
 import { findGo } from "../../toolchain/go.ts";
 
 /** Docker Compose's module. Its go.mod pins the version. */
@@ -20,20 +20,17 @@ export async function composeConfig(): Promise<string> {
   const go = await findGo();
   return await step("Building Docker Compose", 60, (report) =>
     artefact(name, key, async (partial) => {
-      const env = { ...go.env, GOFLAGS: "-buildvcs=false", GOWORK: "off", CGO_ENABLED: "0" };
       const version = `-X github.com/docker/compose/v5/internal.Version=v${composeVersion}`;
       const plugins = join(partial, "cli-plugins");
       mkdirSync(plugins);
-      const args = [
-        "build",
-        "-trimpath",
-        "-ldflags",
-        `-s -w ${version}`,
-        "-o",
-        join(plugins, program),
-        package_,
-      ];
-      await runTool(go.command, args, { what: "build Docker Compose", cwd: source, env, report });
+      await goBuild(go, {
+        what: "Docker Compose",
+        folder: source,
+        package: package_,
+        output: join(plugins, program),
+        args: ["-ldflags", `-s -w ${version}`],
+        report,
+      });
     }),
   );
 }
