@@ -1,15 +1,9 @@
 import { clusterNamespace } from "../../engine/names.ts";
+import type { ClusterStack } from "../stack/cluster-stack.ts";
 import type { Deployment } from "../stack/deployment.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { deployedNamespace } from "../stack/same-cluster.ts";
 import { settingsFor } from "../stack/settings.ts";
-
-interface ClusterStack {
-  readonly stack: string;
-  /** Arguments that make another `npm run NAME` use the same stack. */
-  readonly stackOption: string;
-  readonly env: NodeJS.ProcessEnv;
-}
 
 /**
  * Adopts a stack's objects in a cluster. After a lost state, an update does so itself, because it applies every object. A

@@ -1,20 +1,12 @@
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { clusterOf, forwardedUrl } from "../stack/cluster-outputs.ts";
+import type { ClusterStack } from "../stack/cluster-stack.ts";
 import type { Deployment } from "../stack/deployment.ts";
 import { isDeployedInCluster } from "../stack/same-cluster.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { settingsFor } from "../stack/settings.ts";
 import { lockedUpdate } from "./locked-update.ts";
 import { openStack } from "./recovery.ts";
-
-interface ClusterStack {
-  readonly stack: string;
-  /** Arguments that make another `npm run NAME` use the same stack. */
-  readonly stackOption: string;
-  readonly env: NodeJS.ProcessEnv;
-  /** Arguments for the CLI. */
-  readonly passed: readonly string[];
-}
 
 /** Rejects moving a stack from Docker to a cluster, which would destroy it there with its models. */
 export function rejectMoveFromDocker(
@@ -40,8 +32,12 @@ export function rejectMoveFromCluster(
   );
 }
 
-/** Deploys a stack in its cluster. Refreshes first, so that manual changes are reverted. */
-export async function upInCluster(on: ClusterStack): Promise<void> {
+/**
+ * Deploys a stack in its cluster. Refreshes first, so that manual changes are reverted.
+ *
+ * @param on `passed` are arguments for the CLI
+ */
+export async function upInCluster(on: ClusterStack & { readonly passed: readonly string[] }): Promise<void> {
   const { stack, stackOption, env, passed } = on;
   // The program checks the cluster too, but the refresh runs before, and the provider's errors are verbose.
   const settings = settingsFor(stack, passed);
