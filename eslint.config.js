@@ -31,6 +31,5 @@ export default tseslint.config(
       sourceType: "commonjs",
       globals: { process: "readonly", console: "readonly", require: "readonly", __dirname: "readonly" },
     },
-    rules: { "no-new-func": "off" },
   },
 );

@@ -41,9 +41,7 @@ async function start() {
 
 /** Installs the dependencies of package-lock.json unless node_modules is marked as complete and lacks no package. */
 async function ensureDependencies() {
-  const expected = createHash("sha256")
-    .update(readFileSync(join(root, "package-lock.json")))
-    .digest("hex");
+  const expected = digest(readFileSync(join(root, "package-lock.json")));
   const current = () =>
     existsSync(stamp) && readFileSync(stamp, "utf8") === expected && missingPackages(root).length === 0;
   if (current()) return;

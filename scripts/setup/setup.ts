@@ -27,7 +27,6 @@ export interface SetupOptions {
 /** The installed tools. */
 export interface Setup {
   readonly world: ToolSource;
-  readonly reason: string;
   /** The stack whose config fits the tools' source. */
   readonly stack: "dev" | "local";
   /** Environment variables for `pulumi`, its programs and its plugins. */
@@ -78,7 +77,6 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   const pulumi = join(cliFolder(), process.platform === "win32" ? "pulumi.exe" : "pulumi");
   return {
     world,
-    reason,
     stack,
     env: { ...network, ...environment(engine.env) },
     pulumi,
