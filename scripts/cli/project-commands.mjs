@@ -6,7 +6,11 @@ import { common } from "./option-definitions.mjs";
 /** Commands for developing the project. */
 export const projectCommands = /** @satisfies {Record<string, CommandDefinition>} */ (
   /** @type {const} */ ({
-    docs: { summary: "Writes the generated tables in docs/.", options: {} },
+    docs: {
+      summary:
+        "Writes the generated parts of docs/, such as tables and room graphs, and monitoring/dashboard.json.",
+      options: {},
+    },
     test: {
       summary: "Runs all tests, on their own stacks. See CONTRIBUTING.md for the engines.",
       operands: ["[FILE...]"],

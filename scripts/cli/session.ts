@@ -8,7 +8,7 @@ import { configFileVariable } from "../stack/pulumi-cli.ts";
 import { isOnCluster, keepStackFile, stackFile, writableCopy } from "../stack/stack-file.ts";
 import { chosenBackend, stateEnvironment, stateFolder } from "../stack/backend.ts";
 import { stackOptionFor } from "./stack-option.ts";
-import { mendStateFiles } from "../stack/backend-files.ts";
+import { removeEmptyAttributes } from "../stack/backend-files.ts";
 
 /** The context of a command: installed tools, state, passphrase and the selected stack. */
 export interface Session {
@@ -55,7 +55,7 @@ export async function openSession({
   });
   const env: NodeJS.ProcessEnv = { ...environment, ...added };
   const backend = chosenBackend(env, pulumiHome);
-  if (backend !== undefined) mendStateFiles(backend);
+  if (backend !== undefined) removeEmptyAttributes(backend);
   keepStackFile(stackFile(chosen));
   const settingsCopy = writableCopy(chosen, stateFolder(process.env));
   if (settingsCopy !== undefined) env[configFileVariable] = settingsCopy;

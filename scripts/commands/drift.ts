@@ -26,7 +26,7 @@ await command("drift", async ({ options }) => {
   } else {
     drift = await findDrift(deployment, stackOption);
     console.log(report(stack, drift, deployment));
-    await tellPrometheus(deployment, drift.differences.length);
+    await reportToPrometheus(deployment, drift.differences.length);
   }
   if (drift.differences.length === 0) return;
   console.log(`\n${repairHints(drift.differences, stackOption)}`);
@@ -34,7 +34,7 @@ await command("drift", async ({ options }) => {
 });
 
 /** Reports the result to Prometheus for the alert and the dashboard. A stopped Prometheus counts as drift itself. */
-async function tellPrometheus({ resources }: Deployment, differences: number): Promise<void> {
+async function reportToPrometheus({ resources }: Deployment, differences: number): Promise<void> {
   const outputs = parseOutputs(resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs);
   if (outputs?.prometheusUrl === undefined) return;
   try {

@@ -70,7 +70,7 @@ async function findInCluster(
   const { outputs, kubectl } = await openCluster(stack, env, settings);
   const [containers, services, lastErrors] = await Promise.all([
     podStates(kubectl, {
-      areGatewaysSeveral: settings("state") === "redis" || Number(settings("gatewayReplicas")) > 1,
+      hasSeveralGateways: settings("state") === "redis" || Number(settings("gatewayReplicas")) > 1,
     }),
     gatewayTarget(kubectl)
       .then((target) =>

@@ -3,7 +3,7 @@ import { queryEngine } from "../../engine/docker-cli.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { formatTable } from "../../host/format-table.ts";
 import { retryAfterRemovingOrphans } from "../update/orphans.ts";
-import { makeWay, planRepair } from "../drift/repair.ts";
+import { removeBlockingObjects, planRepair } from "../drift/repair.ts";
 import { reachableAddress } from "../connect/gateway-request.ts";
 import { requestSampleResponse } from "../connect/sample-prompt.ts";
 import { retryOnPortConflict } from "../update/port-conflicts.ts";
@@ -60,7 +60,7 @@ await command("up", async ({ options, passed }) => {
   if (problem !== undefined && options.disconnect !== true) throw new Error(problem);
   if (attached.length > 0 || (repair?.commands.length ?? 0) > 0) await check();
   await disconnectAll(attached);
-  if (repair !== undefined) await makeWay(repair);
+  if (repair !== undefined) await removeBlockingObjects(repair);
   const replace = (repair?.replace ?? []).flatMap((urn) => ["--replace", urn]);
   // Refreshes, so that removed or stopped containers are restored; skips it if nothing has changed since the deployment.
   const refresh = repair === undefined && options.refresh !== true ? [] : ["--refresh"];

@@ -8,11 +8,11 @@ type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** The pictures of the rooms: below which folder they are, and the other folders that are rooms of their own there. */
 const pictures = [
-  { title: "The gateway", below: ["gateway/src"], alone: [] },
+  { title: "The gateway", below: ["gateway/src"], singleRooms: [] },
   {
     title: "The program and the commands",
     below: ["components", "scripts"],
-    alone: ["engine", "host", "policy", "toolchain", "gateway"],
+    singleRooms: ["engine", "host", "policy", "toolchain", "gateway"],
   },
 ] as const;
 
@@ -23,8 +23,8 @@ export async function roomGraphs(): Promise<string> {
   const { output } = await cruise(["."], { ...options, baseDir: root, outputType: "json" });
   const { modules } = (typeof output === "string" ? JSON.parse(output) : output) as ICruiseResult;
   return pictures
-    .map(({ title, below, alone }) => {
-      const roomOf = (path: string) => roomIn(path, below, alone);
+    .map(({ title, below, singleRooms }) => {
+      const roomOf = (path: string) => roomIn(path, below, singleRooms);
       const graph = new Map<string, Set<string>>();
       for (const { source, dependencies } of modules) {
         const from = roomOf(source);
@@ -41,9 +41,9 @@ export async function roomGraphs(): Promise<string> {
     .join("\n\n");
 }
 
-function roomIn(path: string, below: readonly string[], alone: readonly string[]): string | undefined {
+function roomIn(path: string, below: readonly string[], singleRooms: readonly string[]): string | undefined {
   const folder = below.find((each) => path.startsWith(`${each}/`));
-  if (folder === undefined) return alone.find((each) => path.startsWith(`${each}/`));
+  if (folder === undefined) return singleRooms.find((each) => path.startsWith(`${each}/`));
   const room = path.slice(folder.length + 1).split("/", 1)[0] ?? "";
   return below.length === 1 ? room : `${folder}/${room}`;
 }
@@ -53,16 +53,16 @@ function reduced(graph: Graph): Graph {
   return new Map(
     [...graph].map(([room, imports]) => {
       const others = (one: string) => [...imports].filter((each) => each !== one);
-      return [room, new Set([...imports].filter((to) => !others(to).some((via) => leads(graph, via, to))))];
+      return [room, new Set([...imports].filter((to) => !others(to).some((via) => reaches(graph, via, to))))];
     }),
   );
 }
 
-function leads(graph: Graph, from: string, to: string, seen = new Set<string>()): boolean {
+function reaches(graph: Graph, from: string, to: string, seen = new Set<string>()): boolean {
   if (seen.has(from)) return false;
   seen.add(from);
   const next = [...(graph.get(from) ?? [])];
-  return next.includes(to) || next.some((each) => leads(graph, each, to, seen));
+  return next.includes(to) || next.some((each) => reaches(graph, each, to, seen));
 }
 
 function mermaid(graph: Graph): string {

@@ -2,7 +2,7 @@ import type { Difference, Repair } from "./difference.ts";
 
 /** Explains which drift `npm run up` repairs, and what must be repaired manually. `stackOption` selects the stack. */
 export function repairHints(differences: readonly Difference[], stackOption: string): string {
-  const left = leftToPerson(differences);
+  const left = manualRepairs(differences);
   const repaired = differences.some(({ repair }) => !isByHand(repair));
   if (!repaired) return `npm run up${stackOption} does not repair this:\n${left}`;
   const up = `Repair it with: npm run up${stackOption}`;
@@ -10,7 +10,7 @@ export function repairHints(differences: readonly Difference[], stackOption: str
 }
 
 /** The manual repairs, one line for each resource; empty if there are none. */
-export function leftToPerson(differences: readonly Difference[]): string {
+export function manualRepairs(differences: readonly Difference[]): string {
   const lines = differences.flatMap(({ resource, repair }) =>
     isByHand(repair) ? `  ${resource}: ${repair.byHand}` : [],
   );

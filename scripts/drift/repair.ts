@@ -1,7 +1,7 @@
 import { docker } from "../../engine/docker-cli.ts";
 import type { Deployment } from "../stack/deployment.ts";
 import { findDrift } from "./find.ts";
-import { isByHand, leftToPerson } from "./repair-hints.ts";
+import { isByHand, manualRepairs } from "./repair-hints.ts";
 import { report } from "./report.ts";
 
 /** How an update repairs drift. */
@@ -23,7 +23,7 @@ export async function planRepair(
   const drift = await findDrift(deployment, stackOption);
   if (drift.differences.length === 0) return undefined;
   console.error(`${report(stack, drift, deployment)}\n`);
-  const left = leftToPerson(drift.differences);
+  const left = manualRepairs(drift.differences);
   if (left !== "") console.error(`This is not repaired:\n${left}\n`);
   const commands = new Map<string, readonly string[]>();
   const replace = new Set<string>();
@@ -40,7 +40,7 @@ function networksOf(commands: Iterable<readonly string[]>): string[] {
 }
 
 /** Removes manually created objects under the stack's names, which would block the update. */
-export async function makeWay({ commands }: DriftRepair): Promise<void> {
+export async function removeBlockingObjects({ commands }: DriftRepair): Promise<void> {
   for (const command of commands) {
     console.error(`docker ${command.join(" ")}`);
     await docker(command);

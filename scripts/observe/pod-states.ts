@@ -5,19 +5,19 @@ import type { Status } from "./status.ts";
 
 interface Options {
   /** Whether gateways share their state, or stand by for one another. */
-  readonly areGatewaysSeveral: boolean;
+  readonly hasSeveralGateways: boolean;
 }
 
 /** The pods of a stack, why they are not ready, and the roles of gateways. @throws ClusterError */
 export async function podStates(
   kubectl: Kubectl,
-  { areGatewaysSeveral }: Options = { areGatewaysSeveral: false },
+  { hasSeveralGateways }: Options = { hasSeveralGateways: false },
 ): Promise<Status["containers"]> {
   const pods = await listPods(kubectl);
   return await Promise.all(
     pods.map(async (pod) => {
       const { name, phase, isReady, isGoing, restarts, since, node } = pod;
-      const isOneOfSeveral = areGatewaysSeveral && pod.app === "gateway" && !isGoing;
+      const isOneOfSeveral = hasSeveralGateways && pod.app === "gateway" && !isGoing;
       const note =
         (await waitsFor(kubectl, pod)) ?? (isOneOfSeveral ? await standing(kubectl, pod) : undefined);
       return {

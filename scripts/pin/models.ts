@@ -3,7 +3,7 @@ import { containerHosts } from "../../components/planning/models/registry-hosts.
 import { models as schema } from "../../components/config/models/models.ts";
 import { sourceKind } from "../../components/config/models/model-source.ts";
 import { ModelRegistryClient } from "../../components/planning/models/registry-client.ts";
-import { all, type Pin } from "./pins.ts";
+import { allOrErrors, type Pin } from "./pins.ts";
 import { RegistryError } from "../registry/manifests.ts";
 
 export const modelsKey = "ollama-stack:models";
@@ -39,5 +39,5 @@ export async function resolveModels(
         : { path: [modelsKey, index, "digest"], value: digest };
     return [{ ...place, what, digest, before }];
   });
-  return (await all(pins)).flat();
+  return (await allOrErrors(pins)).flat();
 }

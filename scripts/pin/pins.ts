@@ -16,7 +16,7 @@ export interface Pin {
 
 /** Looks up the digest of each image. Throws one line for each that could not be resolved. */
 export async function resolveImages(images: Readonly<Record<string, string>>): Promise<Pin[]> {
-  return await all(
+  return await allOrErrors(
     Object.entries(images).map(async ([key, text]) => {
       const reference = parseReference(text);
       const what = `${key} ${reference.name}:${reference.tag}`;
@@ -33,8 +33,8 @@ export async function resolveImages(images: Readonly<Record<string, string>>): P
 }
 
 /** Returns all results, or throws all errors together. */
-export async function all<T>(questions: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(questions);
+export async function allOrErrors<T>(lookups: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(lookups);
   const failed = settled.filter((each) => each.status === "rejected").map(({ reason }) => reason as unknown);
   for (const reason of failed) if (!(reason instanceof RegistryError)) throw reason;
   if (failed.length > 0)

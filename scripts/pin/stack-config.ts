@@ -1,7 +1,7 @@
 import { parseDocument } from "yaml";
 import { modelsKey, resolveModels } from "./models.ts";
 import { imageKeys } from "../stack/settings.ts";
-import { all, type Pin, resolveImages } from "./pins.ts";
+import { allOrErrors, type Pin, resolveImages } from "./pins.ts";
 
 export interface Pinned {
   /** The stack's config file with the digests, otherwise unchanged. */
@@ -32,7 +32,7 @@ export async function pinStackConfig(
   if (!Array.isArray(key("models"))) document.setIn(["config", modelsKey], models);
   const text = (value: unknown) => (typeof value === "string" ? value : "");
   const engine = { dockerHost: text(key("dockerHost")), dockerCertPath: text(key("dockerCertPath")) };
-  const pins = await all([
+  const pins = await allOrErrors([
     resolveImages(Object.fromEntries(images) as Record<string, string>),
     resolveModels(models, listed(key("ollamaHosts")).map(String), engine),
   ]).then((lists) => lists.flat());

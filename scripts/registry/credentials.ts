@@ -28,7 +28,7 @@ export async function credentials(registry: string, signal?: AbortSignal): Promi
   for (const name of names) {
     const helper = credHelpers?.[name] ?? credsStore ?? undefined;
     if (helper !== undefined) {
-      const found = await askHelper(`docker-credential-${helper}`, name, signal);
+      const found = await runCredentialHelper(`docker-credential-${helper}`, name, signal);
       if (found !== undefined) return found;
     }
     const auth = auths?.[name]?.auth ?? "";
@@ -53,7 +53,11 @@ function readConfig(): z.output<typeof dockerConfig> {
 }
 
 /** A helper reads the registry's name from its input and prints user and secret. */
-function askHelper(command: string, registry: string, signal?: AbortSignal): Promise<string | undefined> {
+function runCredentialHelper(
+  command: string,
+  registry: string,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, ["get"], { stdio: ["pipe", "pipe", "ignore"] });
     let stdout = "";

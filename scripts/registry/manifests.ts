@@ -25,7 +25,7 @@ export async function tagDigest(registry: string, repository: string, tag: strin
 }
 
 /** A requested manifest. */
-export interface ManifestQuestion {
+export interface ManifestRequest {
   /** Host, with its port. */
   readonly registry: string;
   readonly repository: string;
@@ -44,7 +44,7 @@ export async function readManifest({
   repository,
   reference,
   signal,
-}: ManifestQuestion): Promise<{ readonly digest: string; readonly body: Buffer }> {
+}: ManifestRequest): Promise<{ readonly digest: string; readonly body: Buffer }> {
   const url = `${origin(registry)}/v2/${repository}/manifests/${reference}`;
   const what = `${repository}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
   let response = await request(registry, url, {}, signal);

@@ -1,3 +1,5 @@
+import { SetupError } from "../../host/exec.ts";
+
 /** Where the tools, images and models come from: the vendors' releases, or this machine's own build of them. */
 export type ToolSource = "released" | "built";
 
@@ -28,10 +30,6 @@ export interface Probes {
 /** Probes take seconds, so they run only when the decision depends on them. */
 export type LazyProbes = { readonly [K in keyof Probes]: () => Probes[K] | Promise<Probes[K]> };
 
-export class WorldError extends Error {
-  override readonly name = "WorldError";
-}
-
 /**
  * Decides between released and built tools. Does not check image registries: only the engine knows its mirrors, proxies and
  * logins, and a failed pull reports the reason. So a busy registry does not cause a build.
@@ -40,7 +38,7 @@ export async function decideToolSource(probes: LazyProbes): Promise<Decision> {
   const forced = await forcedSource(probes);
   if (forced !== undefined) {
     if (forced === "built" && !(await probes.canBuild()))
-      throw new WorldError(`--tools built: ${cannotBuild}`);
+      throw new SetupError(`--tools built: ${cannotBuild}`);
     return { world: forced, reason: "selected by --tools or OLLAMA_STACK_WORLD", lasting: false };
   }
   const remembered = await probes.remembered();
@@ -56,21 +54,21 @@ export async function decideToolSource(probes: LazyProbes): Promise<Decision> {
   if (await probes.builtInstalled())
     return { world: "built", reason: "the tools that this machine has built are installed", lasting: false };
   if (!(await probes.packagesReachable()))
-    throw new WorldError(
+    throw new SetupError(
       `no network: neither Pulumi's downloads (${failure}) nor the package registries respond; connect, or set HTTPS_PROXY, and run it again`,
     );
-  if (!(await probes.canBuild())) throw new WorldError(`${missing}; and ${cannotBuild}`);
+  if (!(await probes.canBuild())) throw new SetupError(`${missing}; and ${cannotBuild}`);
   return { world: "built", reason: missing, lasting: false };
 }
 
-/** The source that is certain without probing the machine: forced, or an earlier run's. @throws WorldError */
+/** The source that is certain without probing the machine: forced, or an earlier run's. @throws SetupError */
 export async function knownToolSource(
   probes: Pick<LazyProbes, "forced" | "remembered">,
 ): Promise<ToolSource | undefined> {
   return (await forcedSource(probes)) ?? (await probes.remembered());
 }
 
-/** The source that an update would probably use, found without the network; undefined if nothing tells. @throws WorldError */
+/** The source that an update would probably use, found without the network; undefined if nothing tells. @throws SetupError */
 export async function likelyToolSource(probes: LazyProbes): Promise<ToolSource | undefined> {
   const known = await knownToolSource(probes);
   if (known !== undefined) return known;
@@ -86,7 +84,7 @@ export function defaultStack(source: ToolSource): "dev" | "local" {
 async function forcedSource({ forced: read }: Pick<LazyProbes, "forced">): Promise<ToolSource | undefined> {
   const forced = await read();
   if (forced === undefined || forced === "released" || forced === "built") return forced;
-  throw new WorldError(
+  throw new SetupError(
     `tools can be "released" or "built", and not "${forced}": change --tools or OLLAMA_STACK_WORLD`,
   );
 }

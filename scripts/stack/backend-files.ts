@@ -7,7 +7,7 @@ import { backendFolder } from "./backend-url.ts";
 // Without them it uses defaults, so deleting them loses nothing.
 
 /** Removes the attributes that a killed run left half written in a state folder; does nothing for other backends. */
-export function mendStateFiles(backend: string): void {
+export function removeEmptyAttributes(backend: string): void {
   const state = backendFolder(backend);
   if (state === undefined) return;
   const folder = join(state, ".pulumi");

@@ -91,7 +91,7 @@ describe("npm run status of a stack on Kubernetes", () => {
       "--namespace=llm exec ollama-0 --container=models": JSON.stringify(complete),
       [exec]: `${role}\n`,
     });
-    const [first] = await podStates(kubectl, { areGatewaysSeveral: true });
+    const [first] = await podStates(kubectl, { hasSeveralGateways: true });
     expect(first).toMatchObject({ component: gateway, health: "ready" });
     expect(first?.note).toBe(note);
     expect(program.calls.filter((call) => call.startsWith(exec))).toHaveLength(1);
