@@ -23,6 +23,11 @@ export class ClusterError extends Error {
   get isForbidden(): boolean {
     return this.output.includes("(Forbidden)");
   }
+
+  /** Whether repeating the request cannot help. A missing kubectl is the only error with a cause. */
+  get isPermanent(): boolean {
+    return this.isNotFound || this.isForbidden || this.cause !== undefined;
+  }
 }
 
 const withinMs = 30_000;
@@ -87,7 +92,12 @@ export class Kubectl {
   /** Makes the kubelets deliver changed Secrets and ConfigMaps immediately, instead of within two minutes. */
   async syncVolumes(selector: string): Promise<void> {
     const annotation = `ollama-stack/sync-requested=${String(Date.now())}`;
-    await this.run(["annotate", "pods", `--selector=${selector}`, "--overwrite", annotation]);
+    try {
+      await this.run(["annotate", "pods", `--selector=${selector}`, "--overwrite", annotation]);
+    } catch (error) {
+      // A pod was deleted after kubectl listed it.
+      if (!(error instanceof ClusterError && error.isNotFound)) throw error;
+    }
   }
 
   /** Starts a long-running kubectl command. */

@@ -43,6 +43,9 @@ const podList = z.object({
   ),
 });
 
+/** Assigning a node, attaching volumes and a network, or pulling images. */
+export type StartStep = "scheduling" | "attaching" | "pulling";
+
 /** A pod of a stack. */
 export interface PodState {
   readonly name: string;
@@ -54,10 +57,11 @@ export interface PodState {
   /** Pending, Running, Succeeded, Failed or Unknown. */
   readonly phase: string;
   readonly isReady: boolean;
-  /** Whether it is terminating. */
   readonly isGoing: boolean;
   /** Why it does not run yet, as reported by Kubernetes. */
   readonly waiting: string | undefined;
+  /** What its start takes time for; undefined for anything else. */
+  readonly startStep: StartStep | undefined;
   /** Sum of its containers. */
   readonly restarts: number;
   /** Whether one of its containers was restarted after running out of memory. */
@@ -85,6 +89,7 @@ export async function listPods(kubectl: Kubectl, selector?: string): Promise<Pod
         isReady: status.conditions.some((each) => each.type === "Ready" && each.status === "True"),
         isGoing: metadata.deletionTimestamp !== undefined,
         waiting: waitingFor(status),
+        startStep: startStepOf(status),
         restarts: containers.reduce((sum, { restartCount }) => sum + restartCount, 0),
         wasOutOfMemory: containers.some(({ lastState }) => lastState.terminated?.reason === "OOMKilled"),
         since: status.startTime ?? metadata.creationTimestamp,
@@ -95,6 +100,9 @@ export async function listPods(kubectl: Kubectl, selector?: string): Promise<Pod
     .toSorted((left, right) => (left.name < right.name ? -1 : 1));
 }
 
+// Reasons of a container that Kubernetes is about to start.
+const beingCreated = /^(PodInitializing|ContainerCreating)$/;
+
 type Status = z.output<typeof podList>["items"][number]["status"];
 
 function waitingFor({ conditions, initContainerStatuses, containerStatuses }: Status): string | undefined {
@@ -102,8 +110,18 @@ function waitingFor({ conditions, initContainerStatuses, containerStatuses }: St
   if (scheduled?.status === "False") return scheduled.message ?? "it has no node";
   for (const { name, state } of [...initContainerStatuses, ...containerStatuses]) {
     const { reason, message } = state.waiting ?? {};
-    if (reason === undefined || /^(PodInitializing|ContainerCreating)$/.test(reason)) continue;
+    if (reason === undefined || beingCreated.test(reason)) continue;
     return [`container ${name}`, reason, message].filter(Boolean).join(": ");
   }
   return undefined;
+}
+
+function startStepOf(status: Status): StartStep | undefined {
+  const isFalse = (type: string) =>
+    status.conditions.some((each) => each.type === type && each.status === "False");
+  if (isFalse("PodScheduled")) return "scheduling";
+  const containers = [...status.initContainerStatuses, ...status.containerStatuses];
+  if (waitingFor(status) !== undefined) return undefined;
+  if (!containers.some(({ state }) => beingCreated.test(state.waiting?.reason ?? ""))) return undefined;
+  return isFalse("PodReadyToStartContainers") ? "attaching" : "pulling";
 }

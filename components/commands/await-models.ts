@@ -1,47 +1,35 @@
 // Run by Pulumi after it applied Ollama's StatefulSet: waits until all pods are updated and have all their models. Prints
 // progress to stderr, and the models to stdout as JSON.
-import { setTimeout as sleep } from "node:timers/promises";
 import { clusterAddress, required } from "./lib/env.ts";
+import { pollUntil } from "./lib/poll-until.ts";
+import { runCommand } from "./lib/run-command.ts";
 import { Pods } from "./model-keeper/pods.ts";
 import { isFinished, RolloutWatch } from "./model-keeper/rollout.ts";
 
-const version = required("MODELS_VERSION");
-const readyMs = Number(required("READY_TIMEOUT_SECONDS")) * 1000;
-const pollMs = 1000;
 // The first sync has no effect on a kubelet that has not seen the changed list yet, so it is repeated.
 const touchEveryMs = 5000;
 
-const pods = new Pods(clusterAddress());
-const watch = new RolloutWatch(version);
-
-try {
-  let last = "";
-  let changedAt = Date.now();
+await runCommand(async () => {
+  const version = required("MODELS_VERSION");
+  const readyMs = Number(required("READY_TIMEOUT_SECONDS")) * 1000;
+  const stopMs = Number(required("PODS_END_WITHIN_SECONDS")) * 1000;
+  const pods = new Pods(clusterAddress());
+  const watch = new RolloutWatch(version, { readyMs, stopMs });
   let touchedAt = 0;
-  for (;;) {
-    const rollout = await pods.rollout();
-    if (isFinished(rollout, version)) {
-      const models = rollout.pods[0]?.state?.models ?? [];
-      console.log(JSON.stringify(models));
-      break;
-    }
-    const isBehind = rollout.pods.some(({ state }) => state !== undefined && state.version !== version);
-    if (isBehind && Date.now() - touchedAt > touchEveryMs) {
-      await pods.touch();
-      touchedAt = Date.now();
-    }
-    const progress = watch.observe(rollout);
-    if (progress.failure !== undefined) throw new Error(progress.failure);
-    const text = progress.lines.join("\n");
-    if (text !== last) {
-      console.error(text);
-      [last, changedAt] = [text, Date.now()];
-    } else if (Date.now() - changedAt > readyMs) {
-      throw new Error(`No progress for ${String(readyMs / 1000)} s: ${text}`);
-    }
-    await sleep(pollMs);
-  }
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
-}
+  const models = await pollUntil(
+    async () => {
+      const rollout = await pods.rollout();
+      if (isFinished(rollout, version)) return { result: rollout.pods[0]?.state?.models ?? [] };
+      const isBehind = rollout.pods.some(({ state }) => state !== undefined && state.version !== version);
+      if (isBehind && Date.now() - touchedAt > touchEveryMs) {
+        await pods.touch();
+        touchedAt = Date.now();
+      }
+      const { lines, limitMs, failure } = watch.observe(rollout);
+      if (failure !== undefined) throw new Error(failure);
+      return { pending: lines.join("\n"), limitMs };
+    },
+    { everyMs: 1000, limitMs: readyMs },
+  );
+  console.log(JSON.stringify(models));
+});

@@ -85,18 +85,23 @@ export class ModelKeeper {
     try {
       const list = podModelList.parse(JSON.parse(text));
       if (!(await this.#responds())) return false;
+      if (!this.#state.complete) this.#set({ isInstalling: true });
       for (const model of list.models) await this.#install(model, list.stallSeconds);
       await this.#removeOthers(list);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#log(message);
       // Other errors are temporary, such as a restart of Ollama.
-      this.#set({ complete: false, problem: error instanceof InstallError ? message : undefined });
+      this.#set({
+        complete: false,
+        isInstalling: false,
+        problem: error instanceof InstallError ? message : undefined,
+      });
       return false;
     }
     this.#hasBeenComplete = true;
     const models = [...this.#records.values()].map(({ name, digest, size }) => ({ name, digest, size }));
-    this.#set({ complete: true, problem: undefined, models });
+    this.#set({ complete: true, isInstalling: false, problem: undefined, models });
     return this.#checkGpuMemory(models);
   }
 
@@ -142,7 +147,8 @@ export class ModelKeeper {
   async #install(model: PodModels["models"][number], stallSeconds: number): Promise<void> {
     const before = this.#records.get(model.name);
     const { retain, digest, ...rest } = model;
-    if ((await this.#api.installed(model.name)) === undefined) this.#set({ complete: false });
+    if ((await this.#api.installed(model.name)) === undefined)
+      this.#set({ complete: false, isInstalling: true });
     const isQuiet = this.#state.complete;
     const record = await installModel(this.#api, { ...rest, digest, request: undefined }, before, {
       stallSeconds,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ClusterAddress } from "../../../cluster/address.ts";
 import { Kubectl } from "../../../cluster/kubectl.ts";
-import { listPods } from "../../../cluster/pods.ts";
+import { listPods, type StartStep } from "../../../cluster/pods.ts";
 import { type KeeperState, parseKeeperState, stateFile } from "../../config/kubernetes/pod-models.ts";
 
 const statefulSet = z.object({
@@ -25,6 +25,8 @@ export interface Pod {
   readonly isReady: boolean;
   /** Why it does not run yet, as reported by Kubernetes. */
   readonly waiting: string | undefined;
+  /** What its start takes time for; undefined for anything else. */
+  readonly startStep: StartStep | undefined;
   /** Its model keeper's state; undefined while that does not run. */
   readonly state: KeeperState | undefined;
 }
@@ -34,6 +36,8 @@ export interface Rollout {
   /** Whether the controller has observed the latest generation. */
   readonly isObserved: boolean;
   readonly pods: readonly Pod[];
+  /** Names of pods that are stopping. */
+  readonly terminating: readonly string[];
 }
 
 const selector = "app=ollama";
@@ -60,17 +64,23 @@ export class Pods {
     const pods = await Promise.all(
       items
         .filter(({ isGoing }) => !isGoing)
-        .map(async ({ name, labels, isReady, waiting, running }) => ({
+        .map(async ({ name, labels, isReady, waiting, startStep, running }) => ({
           name,
           isUpdated: labels["controller-revision-hash"] === updateRevision,
           isReady,
           waiting,
+          startStep,
           // Also undefined while the container is starting or stopping.
           state: running.includes("models")
             ? parseKeeperState(await this.#kubectl.readFile(name, "models", stateFile))
             : undefined,
         })),
     );
-    return { replicas: set.spec.replicas, isObserved: observedGeneration >= set.metadata.generation, pods };
+    return {
+      replicas: set.spec.replicas,
+      isObserved: observedGeneration >= set.metadata.generation,
+      pods,
+      terminating: items.filter(({ isGoing }) => isGoing).map(({ name }) => name),
+    };
   }
 }

@@ -59,6 +59,8 @@ const keeperState = z.object({
   version: z.string(),
   /** Whether all models of that list are installed. */
   complete: z.boolean(),
+  /** Whether it is installing models, which fails by itself without progress. Undefined for older versions. */
+  isInstalling: z.boolean().optional(),
   /** The last line that it logged. */
   line: z.string(),
   /** An error that retrying cannot fix. */

@@ -47,6 +47,8 @@ export class OllamaPods extends pulumi.ComponentResource {
   readonly statefulSet: ClusterObject;
   /** A hash of the model list. */
   readonly modelsVersion: string;
+  /** Maximum time for a pod to stop. */
+  readonly stopSeconds: number;
 
   constructor(
     name: string,
@@ -55,6 +57,7 @@ export class OllamaPods extends pulumi.ComponentResource {
   ) {
     super("ollama-stack:kubernetes:OllamaPods", name, {}, opts);
     const parent = { parent: this };
+    this.stopSeconds = stopSeconds(config);
     const object = (kind: ObjectKind, suffix: string, spec: object, more = {}) =>
       new ClusterObject(
         kind,
@@ -88,7 +91,7 @@ export class OllamaPods extends pulumi.ComponentResource {
       `${name}-pods-gone`,
       {
         delete: "node components/commands/await-pods-gone.ts",
-        environment: { ...environment, PODS_END_WITHIN_SECONDS: String(stopSeconds(config)) },
+        environment: { ...environment, PODS_END_WITHIN_SECONDS: String(this.stopSeconds) },
         addPreviousOutputInEnv: false,
       },
       parent,

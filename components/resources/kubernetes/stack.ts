@@ -53,7 +53,11 @@ export function declareStack(parsed: ParsedConfig, projectRoot: string, clusterI
     "models",
     {
       create: "node components/commands/await-models.ts",
-      environment: { ...environment, MODELS_VERSION: ollama.modelsVersion },
+      environment: {
+        ...environment,
+        MODELS_VERSION: ollama.modelsVersion,
+        PODS_END_WITHIN_SECONDS: String(ollama.stopSeconds),
+      },
       // Waits again after any change of the pods.
       triggers: [generation],
       logging: command.types.enums.local.Logging.Stderr,

@@ -110,6 +110,13 @@ describe("kubectl", () => {
     });
   });
 
+  it("ignores that a pod is deleted while its volumes are synced", async () => {
+    fakeKubectl.mock({ [globalFlags]: { fails: 'Error from server (NotFound): pods "ollama-1" not found' } });
+    await kubectl.syncVolumes("app=ollama");
+    fakeKubectl.mock({ [globalFlags]: { fails: "Error from server (Timeout): too busy" } });
+    await expect(kubectl.syncVolumes("app=ollama")).rejects.toThrow("too busy");
+  });
+
   it("returns undefined for a file in a container that is not running", async () => {
     fakeKubectl.mock({
       [`${globalFlags} exec`]: { fails: "error: unable to upgrade connection: container not found" },
@@ -171,5 +178,26 @@ describe("the pods of a namespace", () => {
       { waiting: "container ollama: CrashLoopBackOff: back-off 40s", restarts: 3, wasOutOfMemory: true },
     ]);
     expect(fakeKubectl.calls).toEqual([`${globalFlags} get pods --selector=app=ollama --output=json`]);
+  });
+
+  const condition = (type: string, status: string) => ({ type, status });
+  const created = { name: "models", state: { waiting: { reason: "ContainerCreating" } } };
+  const waitingForSidecar = { name: "ollama", state: { waiting: { reason: "PodInitializing" } } };
+  const running = { name: "models", state: { running: {} } };
+  const failing = { name: "models", state: { waiting: { reason: "ErrImagePull" } } };
+  it.each([
+    ["scheduling", [condition("PodScheduled", "False")], []],
+    ["attaching", [condition("PodReadyToStartContainers", "False")], [created]],
+    ["pulling", [condition("PodReadyToStartContainers", "True")], [created]],
+    ["pulling", [condition("PodReadyToStartContainers", "True")], [running, waitingForSidecar]],
+    [undefined, [condition("PodReadyToStartContainers", "True")], [failing, waitingForSidecar]],
+    [undefined, [condition("PodReadyToStartContainers", "True")], [running]],
+  ])("have the step that a start takes time for: %s", async (startStep, conditions, containerStatuses) => {
+    const item = {
+      metadata: { name: "ollama-0" },
+      status: { phase: "Pending", conditions, containerStatuses },
+    };
+    fakeKubectl.mock({ [globalFlags]: JSON.stringify({ items: [item] }) });
+    expect(await listPods(kubectl)).toMatchObject([{ startStep }]);
   });
 });

@@ -93,6 +93,7 @@ it("pulls every listed model before its pod is ready, and records what is instal
   await expect.poll(readyStatus).toBe(200);
   expect(modelNames()).toEqual(["tiny:1b", "mine:latest"]);
   await expect.poll(() => readState()?.complete).toBe(true);
+  expect(readState()?.isInstalling).toBe(false);
   expect(readState()?.models.map(({ name, digest }) => [name, digest])).toEqual([
     ["tiny:1b", "d".repeat(64)],
     ["mine:latest", "d".repeat(64)],
@@ -141,11 +142,21 @@ it("pulls a model again that someone deleted", async () => {
   await expect.poll(modelNames).toEqual(["tiny:1b"]);
 });
 
+it("reports that it is installing a model, even while the line of its progress stays the same", async () => {
+  await ollama.stop();
+  ollama = new FakeOllama({ lines: [{ status: "verifying sha256 digest" }], then: "hang" });
+  ollamaUrl = await ollama.start();
+  writeModels(model("tiny:1b"));
+  await startKeeper();
+  await expect.poll(() => readState()?.line).toBe("verifying sha256 digest");
+  expect(readState()).toMatchObject({ complete: false, isInstalling: true });
+});
+
 it("reports why a model cannot be installed, and is not ready", async () => {
   writeModels(model("tiny:1b", { digest: "a".repeat(64) }));
   await startKeeper();
   await expect.poll(() => readState()?.problem).toContain(`but ${"a".repeat(64)} is pinned`);
-  expect(readState()?.complete).toBe(false);
+  expect(readState()).toMatchObject({ complete: false, isInstalling: false });
   expect(await readyStatus()).toBe(503);
 });
 

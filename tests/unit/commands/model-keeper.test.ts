@@ -46,11 +46,13 @@ const pod = (name: string, change: Partial<Pod> = {}): Pod => ({
   isUpdated: true,
   isReady: true,
   waiting: undefined,
+  startStep: undefined,
   state: complete,
   ...change,
 });
-const rollout = (...pods: Pod[]): Rollout => ({ replicas: 2, isObserved: true, pods });
-const progressOf = (state: Rollout) => new RolloutWatch(version).observe(state);
+const rollout = (...pods: Pod[]): Rollout => ({ replicas: 2, isObserved: true, pods, terminating: [] });
+const limits = { readyMs: 120_000, stopMs: 315_000 };
+const progressOf = (state: Rollout) => new RolloutWatch(version, limits).observe(state);
 
 describe("the wait for Ollama's pods", () => {
   it("ends when each pod is up to date and has its models", () => {
@@ -93,7 +95,56 @@ describe("the wait for Ollama's pods", () => {
   it("continues while no node has enough memory, because one may be added", () => {
     const waiting = "0/2 nodes are available: 2 Insufficient memory.";
     const state = rollout(pod("ollama-0"), pod("ollama-1", { isReady: false, state: undefined, waiting }));
-    expect(progressOf(state)).toEqual({ lines: [`ollama-1: ${waiting}`], failure: undefined });
+    expect(progressOf(state)).toMatchObject({ lines: [`ollama-1: ${waiting}`], failure: undefined });
+  });
+
+  const minute = 60_000;
+  const old = pod("ollama-1", { isUpdated: false });
+  const later = (change: Partial<Pod>) => pod("ollama-0", { isReady: false, state: undefined, ...change });
+  const installing = { ...complete, complete: false, isInstalling: true, line: "verifying sha256 digest" };
+  it.each<[string, Rollout, number]>([
+    ["a container becomes ready", rollout(later({}), old), 2 * minute],
+    [
+      "a cluster autoscaler adds a node",
+      rollout(later({ startStep: "scheduling", waiting: "0/1 nodes are available" }), old),
+      20 * minute,
+    ],
+    ["volumes are attached", rollout(later({ startStep: "attaching" }), old), 10 * minute],
+    ["the node pulls an image", rollout(later({ startStep: "pulling" }), old), 240 * minute],
+    [
+      "a pod finishes its requests",
+      { ...rollout(old), terminating: ["ollama-0"] },
+      limits.stopMs + limits.readyMs,
+    ],
+    [
+      "the keeper installs a model, which it limits itself",
+      rollout(later({ state: installing }), old),
+      Infinity,
+    ],
+    [
+      "the keeper has not read the new list",
+      rollout(later({ state: { ...installing, version: "old" } }), old),
+      2 * minute,
+    ],
+  ])("allows for the time in which %s", (_, state, limitMs) => {
+    expect(progressOf(state)).toMatchObject({ failure: undefined, limitMs });
+  });
+
+  it("reports steps of a start that Kubernetes does not report", () => {
+    const { lines } = progressOf({
+      ...rollout(
+        later({ startStep: "attaching" }),
+        pod("ollama-1", { ...later({ startStep: "pulling" }), name: "ollama-1" }),
+      ),
+      replicas: 3,
+      terminating: ["ollama-2"],
+    });
+    expect(lines).toEqual([
+      "ollama-0: attaching its volumes and network",
+      "ollama-1: pulling its images",
+      "ollama-2: finishing its requests",
+      "2 of 3 pods exist",
+    ]);
   });
 
   it("fails if a model cannot be installed", () => {
@@ -118,7 +169,7 @@ describe("the wait for Ollama's pods", () => {
 
   it("gives the kubelet a minute to retry an image pull, then fails", () => {
     let seconds = 0;
-    const watch = new RolloutWatch(version, () => seconds * 1000);
+    const watch = new RolloutWatch(version, limits, () => seconds * 1000);
     const failed = starting("container models: ErrImagePull: connection refused");
     const waiting = "container models: ImagePullBackOff: Back-off pulling image";
     expect(watch.observe(failed).failure).toBeUndefined();
@@ -130,7 +181,7 @@ describe("the wait for Ollama's pods", () => {
 
   it("restarts that minute after a successful pull", () => {
     let seconds = 0;
-    const watch = new RolloutWatch(version, () => seconds * 1000);
+    const watch = new RolloutWatch(version, limits, () => seconds * 1000);
     const failed = starting("container models: ErrImagePull: connection refused");
     watch.observe(failed);
     seconds = 50;
