@@ -47,7 +47,7 @@ export async function isSuperseded(kubectl: Kubectl, target: string): Promise<bo
   const active = await activePod(kubectl);
   if (active === undefined || active === pod) return false;
   const pods = await listPods(kubectl, "app=gateway");
-  return pods.some(({ name, isGoing }) => name === pod && !isGoing);
+  return pods.some(({ name, isTerminating }) => name === pod && !isTerminating);
 }
 
 async function activePod(kubectl: Kubectl): Promise<string | undefined> {
@@ -55,5 +55,5 @@ async function activePod(kubectl: Kubectl): Promise<string | undefined> {
   const name = found?.endpoints?.[0]?.targetRef?.name;
   if (name === undefined) return undefined;
   const pods = await listPods(kubectl, "app=gateway");
-  return pods.some((pod) => pod.name === name && pod.isReady && !pod.isGoing) ? name : undefined;
+  return pods.some((pod) => pod.name === name && pod.isReady && !pod.isTerminating) ? name : undefined;
 }

@@ -57,7 +57,7 @@ export interface PodState {
   /** Pending, Running, Succeeded, Failed or Unknown. */
   readonly phase: string;
   readonly isReady: boolean;
-  readonly isGoing: boolean;
+  readonly isTerminating: boolean;
   /** Why it does not run yet, as reported by Kubernetes. */
   readonly waiting: string | undefined;
   /** What its start takes time for; undefined for anything else. */
@@ -87,7 +87,7 @@ export async function listPods(kubectl: Kubectl, selector?: string): Promise<Pod
         node: spec.nodeName,
         phase: status.phase,
         isReady: status.conditions.some((each) => each.type === "Ready" && each.status === "True"),
-        isGoing: metadata.deletionTimestamp !== undefined,
+        isTerminating: metadata.deletionTimestamp !== undefined,
         waiting: waitingFor(status),
         startStep: startStepOf(status),
         restarts: containers.reduce((sum, { restartCount }) => sum + restartCount, 0),

@@ -42,7 +42,7 @@ await runCommand(async () => {
 /** Running gateways that still use other keys. */
 async function podsBehind(kubectl: Kubectl, expected: string): Promise<string[]> {
   const pods = (await listPods(kubectl, selector)).filter(
-    ({ isGoing, running }) => !isGoing && running.includes("gateway"),
+    ({ isTerminating, running }) => !isTerminating && running.includes("gateway"),
   );
   const inForce = await Promise.all(pods.map(({ name }) => keysInForce(kubectl, name)));
   return pods.flatMap(({ name }, i) => (inForce[i] === expected ? [] : [name]));

@@ -81,7 +81,7 @@ export async function tryWithClusterGateway<T>(
 ): Promise<T | undefined> {
   try {
     const pods = await listPods(kubectl, "app=gateway");
-    if (!pods.some(({ isReady, isGoing }) => isReady && !isGoing)) return undefined;
+    if (!pods.some(({ isReady, isTerminating }) => isReady && !isTerminating)) return undefined;
     return await withClusterGateway(kubectl, work, withinMs);
   } catch (error) {
     if (error instanceof ClusterError) return undefined;

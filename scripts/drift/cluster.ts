@@ -85,7 +85,7 @@ async function comparePods(
   const outputs = parseClusterOutputs(stack?.outputs);
   if (stack === undefined || outputs === undefined) return [];
   const byHand = `see what it waits for with npm run status${stackOption}; it comes back by itself when that is there`;
-  const pods = (await listPods(kubectl)).filter(({ isGoing }) => !isGoing);
+  const pods = (await listPods(kubectl)).filter(({ isTerminating }) => !isTerminating);
   const found = await Promise.all(
     pods.map(async ({ name, isReady, waiting, running }): Promise<Difference[]> => {
       const pod = { urn: stack.urn, resource: `pod ${name}`, repair: { byHand } };

@@ -16,13 +16,13 @@ export async function podStates(
   const pods = await listPods(kubectl);
   return await Promise.all(
     pods.map(async (pod) => {
-      const { name, phase, isReady, isGoing, restarts, since, node } = pod;
-      const isOneOfSeveral = hasSeveralGateways && pod.app === "gateway" && !isGoing;
+      const { name, phase, isReady, isTerminating, restarts, since, node } = pod;
+      const isOneOfSeveral = hasSeveralGateways && pod.app === "gateway" && !isTerminating;
       const note =
         (await waitsFor(kubectl, pod)) ?? (isOneOfSeveral ? await standing(kubectl, pod) : undefined);
       return {
         component: name,
-        status: isGoing ? "terminating" : phase.toLowerCase(),
+        status: isTerminating ? "terminating" : phase.toLowerCase(),
         health: isReady ? "ready" : "not ready",
         restarts,
         startedAt: since,

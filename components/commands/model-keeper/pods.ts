@@ -63,7 +63,7 @@ export class Pods {
     const { observedGeneration = 0, updateRevision } = set.status;
     const pods = await Promise.all(
       items
-        .filter(({ isGoing }) => !isGoing)
+        .filter(({ isTerminating }) => !isTerminating)
         .map(async ({ name, labels, isReady, waiting, startStep, running }) => ({
           name,
           isUpdated: labels["controller-revision-hash"] === updateRevision,
@@ -80,7 +80,7 @@ export class Pods {
       replicas: set.spec.replicas,
       isObserved: observedGeneration >= set.metadata.generation,
       pods,
-      terminating: items.filter(({ isGoing }) => isGoing).map(({ name }) => name),
+      terminating: items.filter(({ isTerminating }) => isTerminating).map(({ name }) => name),
     };
   }
 }

@@ -60,7 +60,7 @@ export async function planPodModels(
 
 /** The models of the pods that exist after the update; new pods have none. */
 async function readRecords(kubectl: Kubectl, replicas: number): Promise<PodRecords[]> {
-  const there = (await listPods(kubectl, "app=ollama")).filter(({ isGoing }) => !isGoing);
+  const there = (await listPods(kubectl, "app=ollama")).filter(({ isTerminating }) => !isTerminating);
   const names = Array.from({ length: replicas }, (_, i) => `ollama-${String(i)}`);
   return await Promise.all(
     names.map(async (pod) => {

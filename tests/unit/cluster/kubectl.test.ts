@@ -135,7 +135,7 @@ describe("the pods of a namespace", () => {
         node: "n2",
         phase: "Running",
         isReady: true,
-        isGoing: false,
+        isTerminating: false,
         waiting: undefined,
         restarts: 0,
         wasOutOfMemory: false,
