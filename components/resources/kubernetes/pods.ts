@@ -52,11 +52,14 @@ export function variables(values: Readonly<Record<string, unknown>>) {
   return Object.entries(values).map(([name, value]) => ({ name, value }));
 }
 
+// The API server rejects a request above the limit.
+const requestedCpus = (cpus: string) => (cpus !== "" && Number(cpus) < 0.1 ? cpus : "100m");
+
 /** Reserves the full memory, because a pod killed for lack of memory loses its requests; CPUs are shared. */
 export function resources({ memoryMiB, cpus }: Pick<ContainerLimits, "memoryMiB" | "cpus">) {
   const memory = `${String(memoryMiB)}Mi`;
   return {
-    requests: { memory, cpu: "100m" },
+    requests: { memory, cpu: requestedCpus(cpus) },
     limits: { memory, ...(cpus === "" ? {} : { cpu: cpus }) },
   };
 }

@@ -54,6 +54,12 @@ it("hides GPUs from a pod that requests none, although its image requests all", 
   expect(ollama.spec.runtimeClassName).toBeUndefined();
 });
 
+it("requests no more CPU than the limit, which the API server would reject", async () => {
+  const { ollama, gateway } = await render({ ollamaCpus: "0.05", gatewayCpus: "0.5" });
+  expect(ollama.container.resources).toMatchObject({ requests: { cpu: "0.05" }, limits: { cpu: "0.05" } });
+  expect(gateway.container.resources).toMatchObject({ requests: { cpu: "100m" }, limits: { cpu: "0.5" } });
+});
+
 it("requests a number of NVIDIA GPUs, and tolerates their nodes' taint", async () => {
   const { ollama, gateway } = await render({ gpus: "all", gpusPerPod: "2", runtimeClass: "nvidia" });
   expect(ollama.container.resources).toMatchObject({ limits: { "nvidia.com/gpu": "2" } });
