@@ -101,8 +101,14 @@ function shownValue(issue: z.core.$ZodIssue, value: unknown): string {
   return value === undefined ? "not set" : JSON.stringify(value);
 }
 
+/** A path in the CLI's format, which is also that of --path. */
 function formatPath(path: readonly PropertyKey[]): string {
   return path
-    .map((step, i) => (typeof step === "number" ? `[${step}]` : i === 0 ? String(step) : `.${String(step)}`))
+    .map((step, i) => {
+      if (typeof step === "number") return `[${step}]`;
+      const name = String(step);
+      if (i === 0) return name;
+      return /^[\w-]+$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
+    })
     .join("");
 }

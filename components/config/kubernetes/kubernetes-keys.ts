@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isAllowed } from "../../../gateway/src/config/config.ts";
-import { boolean, integer } from "../key-types.ts";
+import { boolean, integer, textMap } from "../key-types.ts";
 
 // Types of the keys for stacks on Kubernetes. Each message completes "KEY is VALUE, but must be ...".
 
@@ -16,15 +16,11 @@ const listed = (what: string) =>
     "a list of names",
   );
 
-const nodeSelector = z
-  .record(z.string(), z.unknown(), "a map of labels to values")
-  .transform((labels, context): Readonly<Record<string, string>> => {
-    const texts = Object.entries(labels).map(([key, value]) => [key, String(value)] as const);
-    for (const [key, value] of texts)
-      if (!labelKey.test(key) || !labelValue.test(value))
-        context.addIssue({ code: "custom", path: [key], message: "a Kubernetes label and its value" });
-    return Object.fromEntries(texts);
-  });
+const nodeSelector = textMap(
+  "a map of labels to values",
+  "a Kubernetes label and its value",
+  (key, value) => labelKey.test(key) && labelValue.test(value),
+);
 
 const tolerationAllowed = "{key?, operator?: Exists or Equal, value?, effect?, tolerationSeconds?}";
 const toleration = z.strictObject(
@@ -60,18 +56,11 @@ const hostname = z
     "a host name of lower-case letters, digits, '-' and '.'",
   );
 
-const annotations = z
-  .record(z.string(), z.unknown(), "a map of annotations to values")
-  .transform((entries, context): Readonly<Record<string, string>> => {
-    for (const key of Object.keys(entries))
-      if (!labelKey.test(key))
-        context.addIssue({
-          code: "custom",
-          path: [key],
-          message: "a Kubernetes annotation and its value",
-        });
-    return Object.fromEntries(Object.entries(entries).map(([key, value]) => [key, String(value)]));
-  });
+const annotations = textMap(
+  "a map of annotations to values",
+  "a Kubernetes annotation and its value",
+  (key) => labelKey.test(key),
+);
 
 const stateAddress = z
   .string()

@@ -19,6 +19,15 @@ function parse(set: Readonly<Record<string, unknown>>) {
   return parseConfig("ollama-stack", Object.fromEntries(texts) as Record<string, string>);
 }
 
+function errorOf(set: Readonly<Record<string, unknown>>): string {
+  try {
+    parse(set);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("the config was accepted");
+}
+
 /** The keys that every stack on Kubernetes has to set. */
 const inCluster = {
   engine: "kubernetes",
@@ -162,9 +171,30 @@ describe("a stack on Kubernetes", () => {
     expect(() => parse({ ...inCluster, retainModels: "true", storageClass: "fast" })).not.toThrow();
   });
 
+  it.each(["nodeSelector", "ingressAnnotations"])(
+    "rejects a map inside %s, which a dot in --path makes",
+    (key) => {
+      // As after: pulumi config set --path 'KEY.example.org/name' x
+      const nested = { example: { "org/name": "x" }, "example.org/list": ["x"], "example.org/none": null };
+      const message = errorOf({ ...inCluster, [key]: nested });
+      expect(message).toContain(
+        `${key}.example is {"org/name":"x"}, but must be left out, because it is a map: --path needs a name with dots in brackets and quotes, such as '["example.org/name"]'; remove it with: pulumi config rm --path '${key}.example'`,
+      );
+      expect(message).toContain(`${key}["example.org/list"] is ["x"], but must be a Kubernetes`);
+      expect(message).toContain(`${key}["example.org/none"] is null, but must be a Kubernetes`);
+    },
+  );
+
+  it("converts numbers and booleans, which the CLI makes of texts, in maps of texts", () => {
+    const nodeSelector = { "example.org/gpus": 2, gpu: true };
+    expect(parse({ ...inCluster, nodeSelector })).toMatchObject({
+      nodeSelector: { "example.org/gpus": "2", gpu: "true" },
+    });
+  });
+
   it("rejects labels and tolerations that Kubernetes does not accept", () => {
     expect(() => parse({ ...inCluster, nodeSelector: { "no label!": "1" } })).toThrow(
-      /nodeSelector\.no label!/,
+      /nodeSelector\["no label!"\] is "1", but must be a Kubernetes label and its value; set it with: pulumi config set --path 'nodeSelector\["no label!"\]' VALUE/,
     );
     expect(() => parse({ ...inCluster, tolerations: [{ effect: "Never" }] })).toThrow(
       /tolerations\[0\]\.effect/,
