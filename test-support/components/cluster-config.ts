@@ -20,4 +20,5 @@ export const clusterConfig: Parameters<typeof demandOf>[0] = {
   gatewayMaxReplicas: 1,
   state: "memory",
   statePasswordSecret: "",
+  gatewayUsageVolume: "",
 };

@@ -8,7 +8,8 @@ const labelPart = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?";
 const labelKey = new RegExp(`^([a-z0-9.-]{1,253}/)?${labelPart}$`);
 const labelValue = new RegExp(`^(${labelPart})?$`);
 
-const objectName = /^(|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)$/;
+/** The name of an object, or empty. */
+export const objectName = /^(|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)$/;
 const named = (what: string) => z.string().regex(objectName, `the name of ${what}, or empty`);
 const listed = (what: string) =>
   z.array(

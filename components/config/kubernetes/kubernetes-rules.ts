@@ -1,5 +1,6 @@
 import { autoscalingRules } from "./autoscaling-rules.ts";
 import { ingressRules } from "./ingress-rules.ts";
+import { objectName } from "./kubernetes-keys.ts";
 import { gpuRules } from "./pod-gpu-rules.ts";
 import { sourceKind } from "../models/model-source.ts";
 import type { Rule } from "../rule.ts";
@@ -38,6 +39,12 @@ export const kubernetesRules: readonly Rule[] = [
     breaks: ({ ollamaHosts }) => ollamaHosts.some((line) => line.endsWith(":host-gateway")),
     path: "ollamaHosts",
     message: "a list with addresses only while engine is kubernetes: a pod has no host-gateway",
+  }),
+  inCluster({
+    breaks: ({ gatewayUsageVolume }) => !objectName.test(gatewayUsageVolume),
+    path: "gatewayUsageVolume",
+    message:
+      "the name of a PersistentVolumeClaim while engine is kubernetes: lower-case letters, digits, '-' and '.'",
   }),
   inCluster({
     breaks: ({ models }) => models.some(({ source = "" }) => sourceKind(source) === "path"),

@@ -14,6 +14,8 @@ export interface ClusterDemand extends NodeDemand {
   readonly storageClass: string;
   /** Name of the existing Secret with the shared state's password; empty for none. */
   readonly statePasswordSecret: string;
+  /** Name of the existing claim for the gateway's usage; empty for none. */
+  readonly gatewayUsageVolume: string;
   /** Whether an autoscaler needs CPU metrics. */
   readonly needsCpuMetrics: boolean;
   /** The objects that depend on the config. */
@@ -42,6 +44,7 @@ export const demandKeys = [
   "gatewayMaxReplicas",
   "state",
   "statePasswordSecret",
+  "gatewayUsageVolume",
 ] as const satisfies readonly (keyof ParsedConfig)[];
 
 /** Derives the cluster requirements from a config. */
@@ -58,6 +61,7 @@ export function demandOf(
     namespace,
     storageClass,
     statePasswordSecret: config.statePasswordSecret,
+    gatewayUsageVolume: config.gatewayUsageVolume,
     needsCpuMetrics: isGatewayScaled(config),
     replicas: autoscaling === "none" ? ollamaReplicas : Math.max(1, ollamaMinReplicas),
     nodeSelector,

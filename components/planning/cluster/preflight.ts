@@ -41,11 +41,12 @@ export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFind
   const kubectl = new Kubectl({ kubeconfig, context, namespace: "" });
   const { serverVersion } = versions.parse(JSON.parse(await kubectl.run(["version", "--output=json"])));
   const version = `${serverVersion.major}.${serverVersion.minor.replace(/\D.*$/, "")}`;
-  const [rights, kinds, storage, password, metrics, nodes] = await Promise.all([
+  const [rights, kinds, storage, password, claim, metrics, nodes] = await Promise.all([
     missingRights(kubectl, namespace, demand.optional, demand.granted),
     missingKinds(kubectl, demand.optional),
     storageProblem(kubectl, demand.storageClass),
     passwordProblem(kubectl, demand),
+    claimProblem(kubectl, demand),
     demand.needsCpuMetrics ? metricsWarning(kubectl) : undefined,
     // Listing nodes may be forbidden.
     orUndefined(kubectl.get(nodeList, "nodes")),
@@ -57,7 +58,7 @@ export async function inspectCluster(demand: ClusterDemand): Promise<ClusterFind
       ...(isOld(serverVersion) ? [tooOld(version)] : []),
       ...(rights.length === 0 ? [] : [notAllowed(rights, namespace)]),
       ...kinds,
-      ...[storage, password].filter((each) => each !== undefined),
+      ...[storage, password, claim].filter((each) => each !== undefined),
       ...(nodeFindings?.problems ?? []),
     ],
     warnings: [...(metrics === undefined ? [] : [metrics]), ...(nodeFindings?.warnings ?? [])],
@@ -135,16 +136,36 @@ async function passwordProblem(
   if (name === "") return undefined;
   // Reads only the names of its entries, not the password.
   const names = "--output=go-template={{range $key, $value := .data}}{{$key}} {{end}}";
-  let entries = "";
+  const entries = await read(kubectl, ["get", "secret", name, `--namespace=${namespace}`, names]);
+  if (entries === undefined || entries.split(" ").includes("password")) return undefined;
+  return `statePasswordSecret is ${name}, but the namespace ${namespace} has no Secret of that name with the entry password. ${createNamespace(namespace)} Create the Secret with: kubectl create secret generic ${name} --namespace ${namespace} --from-file=password=FILE`;
+}
+
+/** So does one with a missing claim, after its predecessor was stopped. */
+async function claimProblem(
+  kubectl: Kubectl,
+  { gatewayUsageVolume: name, namespace }: ClusterDemand,
+): Promise<string | undefined> {
+  if (name === "") return undefined;
+  const get = ["get", "persistentvolumeclaim", name, `--namespace=${namespace}`, "--output=name"];
+  if ((await read(kubectl, get)) !== "") return undefined;
+  return `gatewayUsageVolume is ${name}, but the namespace ${namespace} has no PersistentVolumeClaim of that name. ${createNamespace(namespace)} Create the claim with kubectl apply, or leave gatewayUsageVolume empty.`;
+}
+
+function createNamespace(namespace: string): string {
+  return `If the namespace does not exist, create it with: kubectl create namespace ${namespace}.`;
+}
+
+/** The output of a request; empty if the object does not exist, undefined if reading it is forbidden. */
+async function read(kubectl: Kubectl, args: readonly string[]): Promise<string | undefined> {
   try {
-    entries = await kubectl.run(["get", "secret", name, `--namespace=${namespace}`, names]);
+    return await kubectl.run(args);
   } catch (error) {
     if (!(error instanceof ClusterError)) throw error;
     if (error.isForbidden) return undefined;
-    if (!error.isNotFound) throw error;
+    if (error.isNotFound) return "";
+    throw error;
   }
-  if (entries.split(" ").includes("password")) return undefined;
-  return `statePasswordSecret is ${name}, but the namespace ${namespace} has no Secret of that name with the entry password. If the namespace does not exist, create it with: kubectl create namespace ${namespace}. Create the Secret with: kubectl create secret generic ${name} --namespace ${namespace} --from-file=password=FILE`;
 }
 
 /** Without metrics, an autoscaler keeps the minimum number of gateways. */

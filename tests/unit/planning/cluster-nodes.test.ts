@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { demandOf } from "../../../components/planning/cluster/demand.ts";
+import { clusterConfig as config } from "../../../test-support/components/cluster-config.ts";
 import { checkNodes, type NodeDemand, nodeList } from "../../../components/planning/cluster/nodes.ts";
 
 // The two nodes of the test cluster.
@@ -22,12 +23,6 @@ const withGpus = (node: Node, count: string): Node => ({
   ...node,
   status: { ...node.status, allocatable: { ...node.status.allocatable, "nvidia.com/gpu": count } },
 });
-const config = {
-  ...{ kubeconfig: "", kubeContext: "", storageClass: "", nodeSelector: {}, tolerations: [] },
-  ...{ ollamaReplicas: 1, ollamaMinReplicas: 1, autoscaling: "none" as const, podMonitor: false },
-  ...{ ingressClass: "", ingressHostnames: [] },
-  ...{ gatewayReplicas: 1, gatewayMaxReplicas: 1, state: "memory" as const, statePasswordSecret: "" },
-};
 const gpuRequest = { resource: "nvidia.com/gpu", count: 2 };
 
 describe("the check of the nodes", () => {
@@ -86,8 +81,13 @@ describe("the check of the nodes", () => {
       return { ...node, status: { ...node.status, allocatable: { [key]: "2" } } };
     });
     const withKeys = (gpuResource: string, gpus: "all" | "none") =>
-      checkNodes(pool, demandOf({ ...config, gpus, gpuResource, gpusPerPod: gpus === "all" ? 2 : 0 }, "llm"))
-        .problems;
+      checkNodes(
+        pool,
+        demandOf(
+          { ...config, ollamaReplicas: 1, gpus, gpuResource, gpusPerPod: gpus === "all" ? 2 : 0 },
+          "llm",
+        ),
+      ).problems;
     expect(withKeys("nvidia.com/gpu", "all")).toEqual([]);
     expect(withKeys("amd.com/gpu", "all")).toEqual([]);
     expect(withKeys("nvidia.com/gpu", "none")).toEqual([

@@ -71,6 +71,22 @@ describe("the preflight of a cluster", () => {
     expect((await inspectCluster(shared)).problems).toEqual([]);
   });
 
+  it("rejects a namespace without the claim for the gateway's usage, before its only gateway is stopped", async () => {
+    const claim = "get persistentvolumeclaim usage --namespace=llm";
+    const demanded = demandOf({ ...config, gatewayUsageVolume: "usage" }, "llm");
+    const error = (reason: string) => ({
+      fails: `Error from server (${reason}): persistentvolumeclaims "usage"`,
+    });
+    kubectl.mock({ ...good, [claim]: error("NotFound") });
+    expect((await inspectCluster(demanded)).problems).toEqual([
+      "gatewayUsageVolume is usage, but the namespace llm has no PersistentVolumeClaim of that name. If the namespace does not exist, create it with: kubectl create namespace llm. Create the claim with kubectl apply, or leave gatewayUsageVolume empty.",
+    ]);
+    kubectl.mock({ ...good, [claim]: "persistentvolumeclaim/usage" });
+    expect((await inspectCluster(demanded)).problems).toEqual([]);
+    kubectl.mock({ ...good, [claim]: error("Forbidden") });
+    expect((await inspectCluster(demanded)).problems).toEqual([]);
+  });
+
   it("accepts a cluster with everything that a stack needs", async () => {
     kubectl.mock(good);
     expect(await inspectCluster(demand)).toEqual({ version: "1.37", problems: [], warnings: [] });

@@ -243,6 +243,14 @@ describe("the shared state of gateways", () => {
     ],
   ]);
 
+  itRejects([
+    [
+      "a name that no claim can have",
+      { gatewayUsageVolume: "Gateway_Usage" },
+      /gatewayUsageVolume is "Gateway_Usage", but must be the name of a PersistentVolumeClaim/,
+    ],
+  ]);
+
   it("accepts standby gateways, also with KEDA, which reads the active one", () => {
     expect(parserFor({ gatewayReplicas: "3" })).not.toThrow();
     expect(parserFor({ gatewayReplicas: "2", autoscaling: "keda" })).not.toThrow();
