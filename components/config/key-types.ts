@@ -21,7 +21,8 @@ export const boolean = z.codec(z.enum(["true", "false"], "true or false"), z.boo
 });
 
 /** A text, number or boolean, as text: `pulumi config set --path` converts what looks like a number or a boolean. */
-export const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+export const scalar = (allowed: string) =>
+  z.union([z.string(), z.number(), z.boolean()], allowed).transform(String);
 
 /**
  * A map of names to texts.
@@ -34,7 +35,7 @@ export const textMap = (allowed: string, entry: string, isEntry: (name: string, 
     .record(z.string(), z.unknown(), allowed)
     .transform((entries, context): Readonly<Record<string, string>> => {
       const texts = Object.entries(entries).map(
-        ([name, value]) => [name, scalar.safeParse(value).data] as const,
+        ([name, value]) => [name, scalar(entry).safeParse(value).data] as const,
       );
       for (const [name, text] of texts)
         if (text === undefined && z.record(z.string(), z.unknown()).safeParse(entries[name]).success)

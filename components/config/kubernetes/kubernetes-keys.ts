@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isAllowed } from "../../../gateway/src/config/config.ts";
-import { boolean, integer, textMap } from "../key-types.ts";
+import { boolean, integer, scalar, textMap } from "../key-types.ts";
 
 // Types of the keys for stacks on Kubernetes. Each message completes "KEY is VALUE, but must be ...".
 
@@ -8,6 +8,8 @@ const labelPart = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?";
 const labelKey = new RegExp(`^([a-z0-9.-]{1,253}/)?${labelPart}$`);
 const labelValue = new RegExp(`^(${labelPart})?$`);
 
+/** A domain name, which may consist of digits only. */
+export const domainName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 /** The name of an object, or empty. */
 export const objectName = /^(|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)$/;
 const named = (what: string) => z.string().regex(objectName, `the name of ${what}, or empty`);
@@ -24,18 +26,34 @@ const nodeSelector = textMap(
 );
 
 const tolerationAllowed = "{key?, operator?: Exists or Equal, value?, effect?, tolerationSeconds?}";
-const toleration = z.strictObject(
-  {
-    key: z.string(tolerationAllowed).optional(),
-    operator: z.enum(["Exists", "Equal"], "Exists or Equal").optional(),
-    value: z.coerce.string(tolerationAllowed).optional(),
-    effect: z
-      .enum(["NoSchedule", "PreferNoSchedule", "NoExecute"], "NoSchedule, PreferNoSchedule or NoExecute")
-      .optional(),
-    tolerationSeconds: z.coerce.number(tolerationAllowed).int(tolerationAllowed).min(0).optional(),
-  },
-  tolerationAllowed,
-);
+const seconds = "a whole number of seconds";
+const toleration = z
+  .strictObject(
+    {
+      key: z.string("a taint's key").regex(labelKey, "a taint's key").optional(),
+      operator: z.enum(["Exists", "Equal"], "Exists or Equal").optional(),
+      value: scalar("a taint's value")
+        .refine((text) => labelValue.test(text), "a taint's value")
+        .optional(),
+      effect: z
+        .enum(["NoSchedule", "PreferNoSchedule", "NoExecute"], "NoSchedule, PreferNoSchedule or NoExecute")
+        .optional(),
+      tolerationSeconds: scalar(seconds)
+        .refine((text) => /^\d{1,9}$/.test(text), seconds)
+        .transform(Number)
+        .optional(),
+    },
+    tolerationAllowed,
+  )
+  .superRefine(({ key, operator, value = "", effect, tolerationSeconds }, context) => {
+    const reject = (field: string, message: string) => {
+      context.addIssue({ code: "custom", path: [field], message });
+    };
+    if (key === undefined && operator !== "Exists") reject("operator", "Exists without a key");
+    if (operator === "Exists" && value !== "") reject("value", "left out with operator Exists");
+    if (tolerationSeconds !== undefined && effect !== "NoExecute")
+      reject("effect", "NoExecute with tolerationSeconds");
+  });
 
 const sourceAllowed = "a network such as 10.0.0.0/8, or namespace/NAME";
 const namespaceName = /^namespace\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;

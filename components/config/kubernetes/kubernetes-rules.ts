@@ -1,6 +1,8 @@
+import { isIP } from "node:net";
 import { autoscalingRules } from "./autoscaling-rules.ts";
 import { ingressRules } from "./ingress-rules.ts";
-import { objectName } from "./kubernetes-keys.ts";
+import { domainName, objectName } from "./kubernetes-keys.ts";
+import { splitHostsLine } from "../hosts-line.ts";
 import { gpuRules } from "./pod-gpu-rules.ts";
 import { sourceKind } from "../models/model-source.ts";
 import type { Rule } from "../rule.ts";
@@ -10,6 +12,12 @@ const inCluster = (rule: Rule): Rule => ({
   ...rule,
   breaks: (config) => config.engine === "kubernetes" && rule.breaks(config),
 });
+
+/** Whether the API server accepts a line. Another rule rejects host-gateway. */
+function isHostAlias(line: string): boolean {
+  const { host, ip } = splitHostsLine(line);
+  return domainName.test(host) && (ip === "host-gateway" || isIP(ip) > 0);
+}
 
 /** Rules for stacks on Kubernetes, besides the keys that they do not support. */
 export const kubernetesRules: readonly Rule[] = [
@@ -45,6 +53,12 @@ export const kubernetesRules: readonly Rule[] = [
     path: "gatewayUsageVolume",
     message:
       "the name of a PersistentVolumeClaim while engine is kubernetes: lower-case letters, digits, '-' and '.'",
+  }),
+  inCluster({
+    breaks: ({ ollamaHosts }) => ollamaHosts.some((line) => !isHostAlias(line)),
+    path: "ollamaHosts",
+    message:
+      "a list of names of lower-case letters, digits, '-' and '.', each with a complete IP address, while engine is kubernetes",
   }),
   inCluster({
     breaks: ({ models }) => models.some(({ source = "" }) => sourceKind(source) === "path"),

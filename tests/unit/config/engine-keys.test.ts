@@ -164,6 +164,16 @@ describe("a stack on Kubernetes", () => {
     expect(() => parse({ ...inCluster, ollamaHosts: ["registry:10.0.0.9"] })).not.toThrow();
   });
 
+  it.each(["Registry.example.org:10.0.0.9", "registry..example.org:10.0.0.9", "registry:10.0.9"])(
+    "rejects the hosts line %s, which the API server does not accept",
+    (line) => {
+      expect(() => parse({ ...inCluster, ollamaHosts: [line] })).toThrow(
+        /ollamaHosts is .*, but must be a list of names of lower-case letters/,
+      );
+      expect(() => parse({ ollamaHosts: [line] })).not.toThrow();
+    },
+  );
+
   it("retains models only in volumes that outlive their pods", () => {
     expect(() => parse({ ...inCluster, retainModels: "true" })).toThrow(
       /retainModels is "true", but must be false/,
@@ -200,5 +210,39 @@ describe("a stack on Kubernetes", () => {
       /tolerations\[0\]\.effect/,
     );
     expect(() => parse({ ...inCluster, tolerations: [{ keys: "gpu" }] })).toThrow(/unknown field keys/);
+  });
+
+  it.each<[object, string]>([
+    [{}, "operator is not set, but must be Exists without a key"],
+    [{ operator: "Equal", value: "x" }, 'operator is "Equal", but must be Exists without a key'],
+    [{ operator: "Exists", value: "x" }, 'value is "x", but must be left out with operator Exists'],
+    [
+      { key: "gpu", tolerationSeconds: 60 },
+      "effect is not set, but must be NoExecute with tolerationSeconds",
+    ],
+    [
+      { key: "gpu", effect: "NoSchedule", tolerationSeconds: 60 },
+      'effect is "NoSchedule", but must be NoExecute with tolerationSeconds',
+    ],
+    [{ key: "no key!" }, `key is "no key!", but must be a taint's key`],
+    [{ key: "gpu", value: { a: 1 } }, `value is {"a":1}, but must be a taint's value`],
+    [{ key: "gpu", value: "no value!" }, `value is "no value!", but must be a taint's value`],
+    [
+      { key: "gpu", effect: "NoExecute", tolerationSeconds: null },
+      "tolerationSeconds is null, but must be a whole number of seconds",
+    ],
+  ])("rejects the toleration %j, which the API server does not accept", (toleration, message) => {
+    expect(errorOf({ ...inCluster, tolerations: [toleration] })).toContain(`tolerations[0].${message}`);
+  });
+
+  it("accepts tolerations with texts that the CLI converts", () => {
+    const tolerations = [
+      { operator: "Exists" },
+      { key: "example.org/gpu", value: true, effect: "NoExecute", tolerationSeconds: "60" },
+    ];
+    expect(parse({ ...inCluster, tolerations }).tolerations).toEqual([
+      { operator: "Exists" },
+      { key: "example.org/gpu", value: "true", effect: "NoExecute", tolerationSeconds: 60 },
+    ]);
   });
 });
