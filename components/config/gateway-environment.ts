@@ -23,7 +23,7 @@ const setBy = {
   API_KEYS_FILE: "gatewayApiKeys",
   USAGE_FILE: "gatewayUsageVolume",
   OBJECTIVE_FIRST_TOKEN_MS: "objectiveFirstTokenSeconds",
-  METRICS_KEY_DIGEST: "monitoring",
+  METRICS_KEY_DIGEST: "the program",
   WATCHED_CERTIFICATE: "edge",
   STANDBY_LEASE: "gatewayReplicas",
   POD_NAME: "the program",

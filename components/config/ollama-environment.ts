@@ -5,13 +5,13 @@ import { toRemove } from "./config-error.ts";
 
 const setBy: Readonly<Record<string, string>> = {
   OLLAMA_HOST: "the program",
-  OLLAMA_MODELS: "modelVolume",
+  OLLAMA_MODELS: "the program",
   OLLAMA_NUM_PARALLEL: "ollamaParallel",
   OLLAMA_CONTEXT_LENGTH: "ollamaContextLength",
   OLLAMA_KEEP_ALIVE: "ollamaKeepAlive",
   OLLAMA_NO_CLOUD: "the program",
   OLLAMA_NOPRUNE: "the program",
-  SSL_CERT_DIR: "trustedCertificates",
+  SSL_CERT_DIR: "trustedCertificates, which requires engine docker",
 };
 
 export const ollamaEnvironment = z

@@ -64,6 +64,7 @@ export function demandOf(
     gatewayUsageVolume: config.gatewayUsageVolume,
     needsCpuMetrics: isGatewayScaled(config),
     replicas: autoscaling === "none" ? ollamaReplicas : Math.max(1, ollamaMinReplicas),
+    replicasKey: autoscaling === "none" ? "ollamaReplicas" : "ollamaMinReplicas",
     nodeSelector,
     tolerations: [...tolerations, ...gpuTolerations(config)],
     gpuRequest: gpus === "none" ? undefined : { resource, count },

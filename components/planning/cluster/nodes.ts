@@ -35,6 +35,8 @@ interface Toleration {
 export interface NodeDemand {
   /** Number of Ollama pods, each on its own node. */
   readonly replicas: number;
+  /** The config key that sets this number. */
+  readonly replicasKey: "ollamaReplicas" | "ollamaMinReplicas";
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly tolerations: readonly Toleration[];
   /** GPUs that each pod requests from a device plugin. */
@@ -77,9 +79,11 @@ export function checkNodes(nodes: readonly ClusterNode[], demand: NodeDemand): N
         : `Each pod requests ${String(gpus.count)} ${gpus.resource}, but no node offers more than ${String(most)}. Lower gpusPerPod.`,
     );
   }
-  if (equipped.length < demand.replicas)
+  if (nodes.length === 0) return problem("The cluster has no nodes. Add a node for each Ollama pod.");
+  const { replicas, replicasKey } = demand;
+  if (equipped.length < replicas)
     return problem(
-      `ollamaReplicas is ${String(demand.replicas)}, and each Ollama pod needs its own node, but only ${count(equipped.length)} one. Lower ollamaReplicas, or add nodes.`,
+      `${replicasKey} is ${String(replicas)}, and each Ollama pod needs its own node, but only ${count(equipped.length)} one. Lower ${replicasKey}, or add nodes.`,
     );
   const usable = equipped.filter((node) => isReady(node) && !node.spec.unschedulable);
   if (usable.length >= demand.replicas) return { problems: [], warnings: [] };

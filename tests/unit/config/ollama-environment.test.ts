@@ -28,6 +28,10 @@ describe("ollamaEnvironment", () => {
       /OLLAMA_NUM_PARALLEL is set, but must be left out: it is set by ollamaParallel/,
     ],
     [{ OLLAMA_HOST: "1.2.3.4" }, /it is set by the program; remove it with: pulumi config rm --path/],
+    [
+      { SSL_CERT_DIR: "/etc/ssl/certs" },
+      /must be left out: it is set by trustedCertificates, which requires engine docker; remove/,
+    ],
     [{ "NO SPACE": "x" }, /must be left out: it is not a valid variable name/],
     [{ LIST: [1] }, /must be a string, a number or a boolean/],
     [["A=b"], /ollamaEnvironment is wrong, but must be a map of variables to values/],

@@ -11,6 +11,7 @@ if (one === undefined || two === undefined) throw new Error("the recording must 
 type Node = typeof one;
 const demandFor = (change: Partial<NodeDemand>): NodeDemand => ({
   replicas: 1,
+  replicasKey: "ollamaReplicas",
   nodeSelector: {},
   tolerations: [],
   ...change,
@@ -75,6 +76,16 @@ describe("the check of the nodes", () => {
     expect(checkNodes(nodes, demandFor(change))).toEqual({ problems: [problem], warnings: [] });
   });
 
+  it("names the key that sets the minimum number of pods with autoscaling", () => {
+    const scaled = demandOf(
+      { ...config, autoscaling: "hpa", ollamaReplicas: 1, ollamaMinReplicas: 3 },
+      "llm",
+    );
+    expect(checkNodes(items, scaled).problems).toEqual([
+      "ollamaMinReplicas is 3, and each Ollama pod needs its own node, but only 2 nodes can run one. Lower ollamaMinReplicas, or add nodes.",
+    ]);
+  });
+
   it("tolerates the conventional taint of GPU nodes", () => {
     const pool = ["nvidia.com/gpu", "amd.com/gpu"].map((key) => {
       const node = tainted(one, key);
@@ -99,7 +110,7 @@ describe("the check of the nodes", () => {
     ["no node with GPUs", items, { gpuRequest }, "No node that Ollama may run on offers nvidia.com/gpu."],
     ["fewer nodes than pods", items, { replicas: 3 }, "ollamaReplicas is 3, and each Ollama pod"],
     ["no node of a group", items, { nodeSelector: { pool: "gpu" } }, "No node has the labels pool=gpu"],
-    ["no nodes", [], {}, "ollamaReplicas is 1, and each Ollama pod"],
+    ["no nodes", [], {}, "The cluster has no nodes. Add a node for each Ollama pod."],
   ])("only warns if an autoscaler may add nodes: %s", (_what, nodes, change, start) => {
     const inCloud = nodes.map((node) => ({
       ...node,
