@@ -66,13 +66,13 @@ const explanations: readonly Explanation[] = [
   },
 ];
 
-/** What is wrong when kubectl fails, and what to do about it where that is known. */
+/** Explains why kubectl failed and, for known errors, what to do. */
 export function explain(output: string, args: readonly string[], address: ClusterAddress): string {
   for (const { pattern, explain: sentence } of explanations) {
     const found = pattern.exec(output);
     if (found !== null) return sentence(address, ...found.slice(1));
   }
-  // Discovery fails aloud, line by line, before the command does.
+  // kubectl logs failures of API discovery before the error of the command.
   const message = output.split("\n").filter((line) => !/^[EIW]\d{4} /.test(line));
   return `kubectl ${args.slice(0, 2).join(" ")} failed: ${message.join("\n").trim()}`;
 }

@@ -13,10 +13,10 @@ const withinMs = 60_000;
 const pauseMs = 500;
 
 /**
- * What a port of the gateway is forwarded to: its Service, or the active pod where others stand by, since kubectl follows
- * only the selector that such a Service has not.
+ * Returns the target for forwarding a port of the gateway: its Service, or the active pod if others stand by. Their Service
+ * has no selector, which kubectl needs to find a pod.
  *
- * @param signal ends the wait for a gateway that becomes active
+ * @param signal cancels the wait for an active gateway
  * @throws ClusterError when no gateway is active
  */
 export async function gatewayTarget(kubectl: Kubectl, signal?: AbortSignal): Promise<string> {
@@ -35,8 +35,8 @@ export async function gatewayTarget(kubectl: Kubectl, signal?: AbortSignal): Pro
 }
 
 /**
- * Whether another gateway is active although the pod stays, as after it froze. A pod that is terminating has handed over
- * and still finishes its requests.
+ * Whether another gateway took over although the pod still exists, for example because it froze. A terminating pod does not
+ * count: it has handed over, and finishes its requests.
  *
  * @param target what `gatewayTarget` returned
  * @throws ClusterError

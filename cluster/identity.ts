@@ -27,7 +27,7 @@ export async function identify(kubectl: Kubectl): Promise<ClusterIdentity> {
 
 async function readId(kubectl: Kubectl): Promise<string | undefined> {
   try {
-    // Listed, since the role of a stack's namespace does not let one get another one.
+    // Lists them, because a stack's role allows getting only its own namespace.
     const found = await kubectl.get(namespaces, "namespaces", "--field-selector=metadata.name=kube-system");
     return found.items[0]?.metadata.uid;
   } catch (error) {
@@ -36,7 +36,7 @@ async function readId(kubectl: Kubectl): Promise<string | undefined> {
   }
 }
 
-/** Without a request to it; undefined where kubectl finds it without a kubeconfig. */
+/** Reads the API server's URL from the kubeconfig, without a request. Undefined without a kubeconfig, as in a pod. */
 export async function readServer(kubectl: Kubectl): Promise<string | undefined> {
   try {
     const text = await kubectl.run(["config", "view", "--minify", "--output=json"]);

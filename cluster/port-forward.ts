@@ -101,14 +101,14 @@ export async function withForward<T>(
 }
 
 interface KeptForward {
-  /** Finds what to forward to, each time that it is needed; the signal ends the search. */
+  /** Finds the current target, whenever forwarding starts. The signal cancels the search. */
   readonly target: (signal: AbortSignal) => Promise<string>;
-  /** Whether a target that still runs is no longer the right one. */
+  /** Whether another target replaced one that still runs. */
   readonly isSuperseded?: (target: string) => Promise<boolean>;
   readonly port: number | string;
   /** A free one by default. */
   readonly localPort?: number;
-  /** Milliseconds between two looks at whether the target is superseded. */
+  /** Interval of that check in milliseconds. */
   readonly checkEveryMs?: number;
 }
 
@@ -117,7 +117,7 @@ const never = () => Promise.resolve(false);
 /**
  * Keeps a port forwarded until a promise settles, switching to new pods when they are replaced or superseded.
  *
- * @param onReady is called once, when the port is there
+ * @param onReady is called once, when the port is open
  * @throws ClusterError when there is no pod to forward to
  */
 export async function keepForwarded(
@@ -139,7 +139,7 @@ export async function keepForwarded(
   let at = localPort;
   for (let isFirst = true; ; isFirst = false) {
     const begun = await Promise.race([over, begin(at)]);
-    // The signal ends what was started.
+    // The signal also cancelled `begin`.
     if (begun === undefined) return;
     const { target, forward } = begun;
     at = forward.port;
