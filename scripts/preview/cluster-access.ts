@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type ObjectKind, resourceType } from "../../components/config/kubernetes/cluster-objects.ts";
+import { enumerate } from "../../components/config/enumerate.ts";
 import { resourceOf, type Step } from "./steps.ts";
 
 // Clients that lose access to the gateway of a stack in a cluster through an update.
@@ -94,6 +95,5 @@ function sourcesOf(inputs: unknown): readonly string[] | "all" | undefined {
 }
 
 function listed(names: readonly string[]): string {
-  const all = names.map((name) => `\`${name}\``);
-  return all.length < 2 ? all.join() : `${all.slice(0, -1).join(", ")} and ${all.at(-1) ?? ""}`;
+  return enumerate(names.map((name) => `\`${name}\``));
 }

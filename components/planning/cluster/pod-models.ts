@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ClusterError, Kubectl } from "../../../cluster/kubectl.ts";
 import { listPods } from "../../../cluster/pods.ts";
 import { formatBytes } from "../../../engine/format-bytes.ts";
+import { enumerate } from "../../config/enumerate.ts";
 import type { ParsedConfig } from "../../config/keys.ts";
 import { modelRecord, type ModelRecord } from "../../config/models/model-record.ts";
 import { recordsFile } from "../../config/kubernetes/pod-models.ts";
@@ -171,6 +172,5 @@ function sizeAndDigest({ size, digest }: Pick<ModelRecord, "size" | "digest">): 
 }
 
 function podNames(pods: readonly { readonly pod: string }[]): string {
-  const names = pods.map(({ pod }) => pod);
-  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1) ?? ""}`;
+  return enumerate(pods.map(({ pod }) => pod));
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Kubectl } from "../../../cluster/kubectl.ts";
+import { enumerate } from "../../config/enumerate.ts";
 import type { NamespaceRight } from "../../config/kubernetes/standby-rights.ts";
 
 /** A permission in a cluster, like a rule of a Role. */
@@ -111,14 +112,10 @@ export async function missingRights(
     const path = subresource === undefined ? resource : `${resource}/${subresource}`;
     refused.set(path, [...(refused.get(path) ?? []), verb]);
   }
-  return [...refused].map(([path, verbs]) => `${listed(verbs)} ${path}`);
+  return [...refused].map(([path, verbs]) => `${enumerate(verbs)} ${path}`);
 }
 
 /** The group of "apps/v1". */
 function groupOf(apiVersion: string): string {
   return apiVersion.includes("/") ? (apiVersion.split("/")[0] ?? "") : "";
-}
-
-function listed(words: readonly string[]): string {
-  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1) ?? ""}`;
 }
