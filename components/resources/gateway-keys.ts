@@ -67,7 +67,7 @@ export function gatewayKeys(
 }
 
 /** Logs warnings about unwise keys at preview and update. */
-function logKeyWarnings(apiKeys: GatewayKeysArgs["apiKeys"], gateway: pulumi.Resource): void {
+export function logKeyWarnings(apiKeys: pulumi.Input<readonly string[]>, gateway: pulumi.Resource): void {
   pulumi.output(apiKeys).apply(async (lines) => {
     for (const warning of await keyWarnings(lines)) await pulumi.log.warn(warning, gateway);
   });

@@ -12,6 +12,7 @@ import { bundleGateway, gatewayContext } from "./gateway-image/bundle.ts";
 import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
 import type { GatewayEnvironment, ProgramVariable } from "../config/gateway-environment.ts";
 import type { NetworkToJoin } from "./network.ts";
+import { gatewayVariables } from "./gateway-variables.ts";
 import { gatewayKeys } from "./gateway-keys.ts";
 import { firstOf, type Replica, replicaContainers } from "./container/replicas.ts";
 import { readyAt, readyWhen, type ContainerLimits } from "./container/service-container.ts";
@@ -85,9 +86,6 @@ interface Backend {
 
 // Time for the gateway to close after its timeout for requests in flight.
 const stopMarginSeconds = 5;
-
-// In the container's temporary folder, an in-memory file system.
-const controlSocket = "/tmp/control.sock";
 
 // As in the image, where it belongs to the containers' user.
 const usageFolder = "/usage";
@@ -171,22 +169,10 @@ export class Gateway extends pulumi.ComponentResource {
             this,
           );
     const set = {
-      HOST: "0.0.0.0",
-      PORT: String(DEFAULT_PORT),
+      ...gatewayVariables({ ...known, metricsKeyDigest }),
       ...backendVariables(args.servers),
-      OLLAMA_NUM_PARALLEL: String(args.parallel),
-      OLLAMA_KEEP_ALIVE: args.keepAlive,
-      // Unset for the image's default.
-      ...(args.console ? {} : { CONSOLE_FOLDER: "" }),
-      CONTROL_SOCKET: controlSocket,
       ...("behind" in args.published ? { TRUSTED_PROXIES: behindEdge(args.environment) } : {}),
-      LLM_MODEL_ID: args.models[0] ?? "",
-      REQUIRED_MODELS: args.models.join(","),
-      KEEP_LOADED_MODELS: args.keepLoaded.join(","),
       ...(keys === undefined ? { API_KEYS: "" } : { API_KEYS_FILE: keys.path }),
-      LOG_LEVEL: args.logLevel,
-      OBJECTIVE_FIRST_TOKEN_MS: String(Math.round(args.objectiveFirstTokenSeconds * 1000)),
-      ...(metricsKeyDigest === undefined ? {} : { METRICS_KEY_DIGEST: metricsKeyDigest }),
       ...(args.watchedCertificate === "" ? {} : { WATCHED_CERTIFICATE: args.watchedCertificate }),
     } satisfies Partial<Record<ProgramVariable | "TRUSTED_PROXIES", pulumi.Input<string>>>;
     const stopMs = readConfig(args.environment).SHUTDOWN_TIMEOUT_MS;

@@ -3,8 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT, readConfig } from "../../../gateway/src/config/config.ts";
 import type { GatewayEnvironment, ProgramVariable } from "../../config/gateway-environment.ts";
 import type { ParsedConfig } from "../../config/keys.ts";
-import { keyWarnings } from "../../config/common-passwords.ts";
 import { hasSeveralGateways, hasStandbys, isGatewayScaled } from "../../config/kubernetes/gateway-count.ts";
+import { gatewayVariables } from "../gateway-variables.ts";
+import { logKeyWarnings } from "../gateway-keys.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
 import { gatewayPolicy } from "./network-policies.ts";
 import { ClusterObject } from "./objects.ts";
@@ -63,9 +64,7 @@ export class GatewayPods extends pulumi.ComponentResource {
     const { config, namespace, port } = args;
     const metadata = { name: "gateway", namespace };
     const keys = pulumi.secret(config.gatewayApiKeys);
-    keys.apply(async (lines) => {
-      for (const warning of await keyWarnings(lines)) await pulumi.log.warn(warning, this);
-    });
+    logKeyWarnings(keys, this);
     const secret = new ClusterObject(
       "Secret",
       `${name}-keys`,
@@ -269,23 +268,19 @@ function environment({ config, namespace, servers, metricsKeyDigest }: GatewayPo
     `gateway.${namespace}.svc.cluster.local`,
   ];
   return {
-    HOST: "0.0.0.0",
-    PORT: String(DEFAULT_PORT),
+    ...gatewayVariables({
+      parallel: config.ollamaParallel,
+      keepAlive: config.ollamaKeepAlive,
+      console: config.console,
+      models: config.models.map(({ name }) => name),
+      keepLoaded: config.models.flatMap(({ name, keepLoaded }) => (keepLoaded === true ? name : [])),
+      logLevel: config.gatewayLogLevel,
+      objectiveFirstTokenSeconds: config.objectiveFirstTokenSeconds,
+      metricsKeyDigest,
+    }),
     LLM_BACKENDS: servers,
-    OLLAMA_NUM_PARALLEL: String(config.ollamaParallel),
-    OLLAMA_KEEP_ALIVE: config.ollamaKeepAlive,
-    ...(config.console ? {} : { CONSOLE_FOLDER: "" }),
-    CONTROL_SOCKET: "/tmp/control.sock",
-    LLM_MODEL_ID: config.models[0]?.name ?? "",
-    REQUIRED_MODELS: config.models.map((model) => model.name).join(","),
-    KEEP_LOADED_MODELS: config.models
-      .flatMap((model) => (model.keepLoaded === true ? model.name : []))
-      .join(","),
     API_KEYS_FILE: `/keys/${keyFile}`,
     ...(hosts.length === 0 ? {} : { ALLOWED_HOSTS: [...own, ...hosts].join(",") }),
     ...(gatewayUsageVolume === "" ? {} : { USAGE_FILE: `${usageFolder}/gateway.json` }),
-    ...(metricsKeyDigest === undefined ? {} : { METRICS_KEY_DIGEST: metricsKeyDigest }),
-    LOG_LEVEL: config.gatewayLogLevel,
-    OBJECTIVE_FIRST_TOKEN_MS: String(Math.round(config.objectiveFirstTokenSeconds * 1000)),
   } satisfies Partial<Record<ProgramVariable, pulumi.Input<string>>>;
 }
