@@ -45,9 +45,10 @@ export async function withLock(path, waiting, work, interruption = defaultInterr
   writeFileSync(own, JSON.stringify(me));
   try {
     for (let reported = false; !acquire(own, path);) {
-      const owner = read(path);
-      if (owner === undefined) continue;
-      if (isAbandoned(owner)) {
+      const lock = read(path);
+      if (lock === undefined) continue;
+      const { owner } = lock;
+      if (owner === undefined || isAbandoned(owner)) {
         discard(path, owner);
         continue;
       }
@@ -95,14 +96,20 @@ function acquire(own, path) {
 }
 
 /**
+ * Reads a lock; undefined if it does not exist. Its owner is unknown if a power failure left it incomplete, because a running
+ * process creates it with its content.
+ *
  * @param {string} path
- * @returns {Owner | undefined}
+ * @returns {{ readonly owner: Owner | undefined } | undefined}
  */
 function read(path) {
+  const text = unlessMissing(path, "read", () => readFileSync(path, "utf8"));
+  if (text === undefined) return undefined;
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    const { pid, started } = JSON.parse(text);
+    return { owner: Number.isInteger(pid) && typeof started === "string" ? { pid, started } : undefined };
   } catch {
-    return undefined;
+    return { owner: undefined };
   }
 }
 
@@ -110,17 +117,39 @@ function read(path) {
  * Removes an abandoned lock. If another process was faster and the removed lock is its own, puts it back.
  *
  * @param {string} path
- * @param {Owner} abandoned
+ * @param {Owner | undefined} abandoned
  */
 function discard(path, abandoned) {
   const aside = `${path}.stale-${process.pid}`;
-  try {
+  const renamed = unlessMissing(path, "removed", () => {
     renameSync(path, aside);
-  } catch {
-    return;
-  }
-  const taken = read(aside);
-  if (taken !== undefined && (taken.pid !== abandoned.pid || taken.started !== abandoned.started))
+    return true;
+  });
+  if (renamed === undefined) return;
+  const taken = read(aside)?.owner;
+  if (taken !== undefined && (taken.pid !== abandoned?.pid || taken.started !== abandoned.started))
     acquire(aside, path);
   rmSync(aside, { force: true });
+}
+
+/**
+ * Returns undefined if the lock does not exist. Any other failure is permanent, such as that of another user's lock.
+ *
+ * @template T
+ * @param {string} path
+ * @param {string} what
+ * @param {() => T} access
+ * @returns {T | undefined}
+ */
+function unlessMissing(path, what, access) {
+  try {
+    return access();
+  } catch (error) {
+    const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (code === "ENOENT") return undefined;
+    throw new Error(
+      `the lock ${path} cannot be ${what} (${code}): delete it, unless another user's command is still running`,
+      { cause: error },
+    );
+  }
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -37,6 +37,21 @@ describe("the setup lock", () => {
     const { pid } = spawnSync(process.execPath, ["--version"]);
     writeFileSync(lock(), JSON.stringify({ pid, started: "1" }));
     expect(await withLock(lock(), silent, () => Promise.resolve("worked"))).toBe("worked");
+  });
+
+  it.each(["", "null", "{", '{"pid":"1"}'])("is taken over if its content is %j", async (content) => {
+    writeFileSync(lock(), content);
+    expect(await withLock(lock(), silent, () => Promise.resolve("worked"))).toBe("worked");
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  // Reading another user's lock fails in the same way, but this test may run as root.
+  it("is reported if it cannot be read", async () => {
+    mkdirSync(lock());
+    await expect(withLock(lock(), silent, () => Promise.resolve())).rejects.toThrow(
+      `the lock ${lock()} cannot be read (EISDIR): delete it`,
+    );
+    expect(readdirSync(folder)).toEqual(["setup.lock"]);
   });
 
   it("is taken over if another process has reused the owner's PID", () => {
