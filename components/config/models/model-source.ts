@@ -20,6 +20,13 @@ export function sourceKind(source: string): "registry" | "path" | "url" {
   return /^\.{1,2}[/\\]/.test(source) || isAbsolute(source) ? "path" : "registry";
 }
 
+/** The name under which Ollama lists a model: without its own registry, and without that registry's `library/`. */
+export function listedReference(reference: string): string {
+  const [host = "", ...rest] = reference.split("/");
+  const own = rest.length === 2 && host.toLowerCase() === ollamaRegistry ? rest : [host, ...rest];
+  return own.length === 2 && own[0]?.toLowerCase() === "library" ? (own[1] ?? "") : own.join("/");
+}
+
 /** Parses "host:port/namespace/model:tag", in which all parts but the model are optional. */
 export function parseReference(reference: string): RegistryReference {
   const parts = reference.split("/");

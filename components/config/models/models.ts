@@ -1,19 +1,21 @@
 import { z } from "zod";
 import { toRemove } from "../config-error.ts";
-import { sourceKind } from "./model-source.ts";
+import { listedReference, sourceKind } from "./model-source.ts";
 
 // The schema of `models`. Each message completes the sentence "KEY is VALUE, but must be ...".
 
-const part = "[A-Za-z0-9_][A-Za-z0-9_.-]*";
+const part = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}";
+const namespace = "[A-Za-z0-9_][A-Za-z0-9_-]{0,79}";
 const nameAllowed = "a model name such as llama3.2:1b";
 const name = z
   .string(nameAllowed)
-  .regex(new RegExp(`^(${part}/)?${part}(:${part})?$`), nameAllowed)
-  .transform((text) => (text.includes(":") ? text : `${text}:latest`));
+  .regex(new RegExp(`^(${namespace}/)?${part}(:${part})?$`), nameAllowed)
+  .transform((text) => listedReference(text.includes(":") ? text : `${text}:latest`));
 
 const sourceAllowed =
   "a reference such as registry.example:5000/library/llama3.2:1b, or a GGUF file: an https URL or a path that begins with ./, ../ or /";
-const reference = new RegExp(`^(${part}(:\\d{1,5})?/)?(${part}/)?${part}(:${part})?$`);
+const host = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,343}(:\\d{1,5})?";
+const reference = new RegExp(`^((${host}/)?${namespace}/)?${part}(:${part})?$`);
 const source = z
   .string(sourceAllowed)
   .refine(
@@ -25,7 +27,9 @@ const source = z
     return kind === "registry" ? reference.test(text) : kind === "path" || URL.canParse(text);
   }, sourceAllowed)
   // A port is followed by a slash, a tag is not.
-  .transform((text) => (sourceKind(text) !== "registry" || /:[^/]+$/.test(text) ? text : `${text}:latest`));
+  .transform((text) =>
+    sourceKind(text) === "registry" ? listedReference(/:[^/]+$/.test(text) ? text : `${text}:latest`) : text,
+  );
 
 const digestAllowed = "64 hexadecimal digits, optionally prefixed with sha256:";
 const digest = z
@@ -131,11 +135,6 @@ export function isCloudName(text: string): boolean {
   return /[:-]cloud$/i.test(text.replace(/:latest$/i, ""));
 }
 
-/** Normalizes a name as Ollama compares it: ignoring case, with `library/` as the default namespace. */
-export function canonicalName(text: string): string {
-  return text.toLowerCase().replace(/^library\//, "");
-}
-
 export const models = z.preprocess(
   (list) =>
     Array.isArray(list)
@@ -145,7 +144,8 @@ export const models = z.preprocess(
     .array(model, "a list of models")
     .min(1, "a list of at least one model")
     .refine(
-      (list) => new Set(list.map((entry) => canonicalName(entry.name))).size === list.length,
+      // Ollama ignores case.
+      (list) => new Set(list.map((entry) => entry.name.toLowerCase())).size === list.length,
       "a list that names each model once",
     )
     .refine(
