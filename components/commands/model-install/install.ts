@@ -23,6 +23,7 @@ export async function installModel(
 ): Promise<ModelRecord> {
   const { name, source } = desired;
   const { log } = options;
+  await deleteSuperseded(api);
   const present = await api.installed(name);
   if (present !== undefined && isUpToDate(present, desired, before)) {
     log(`${name} is already installed (${formatBytes(present.size)})`);
@@ -131,8 +132,22 @@ async function moveToName(api: OllamaApi, name: string, model: InstalledModel): 
   }
   await api.unload(name);
   // Ollama deletes layers when a name is deleted, so the old model keeps a temporary name until the new one is in place.
-  const superseded = `superseded:${old.digest.slice(0, 12)}`;
+  const superseded = supersededName(old);
   await api.copy(name, superseded);
   await api.copy(model.name, name);
   await api.delete(superseded);
+}
+
+function supersededName({ digest }: InstalledModel): string {
+  return `superseded:${digest.slice(0, 12)}`;
+}
+
+/**
+ * Deletes temporary names that killed updates left. While another name has the same model, a concurrent update may still need
+ * the temporary one.
+ */
+async function deleteSuperseded(api: OllamaApi): Promise<void> {
+  const models = await api.list();
+  for (const { name, digest } of models.filter((model) => model.name === supersededName(model)))
+    if (models.every((other) => other.name === name || other.digest !== digest)) await api.delete(name);
 }

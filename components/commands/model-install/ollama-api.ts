@@ -63,8 +63,13 @@ export class OllamaApi {
 
   /** The installed model of a name, or undefined. */
   async installed(name: string): Promise<InstalledModel | undefined> {
+    return (await this.list()).find((model) => model.name === name);
+  }
+
+  /** All installed models. */
+  async list(): Promise<InstalledModel[]> {
     const { body } = await this.#call("GET", "/api/tags");
-    return parseModelList(await body.json()).find((model) => model.name === name);
+    return parseModelList(await body.json());
   }
 
   async copy(source: string, destination: string): Promise<void> {

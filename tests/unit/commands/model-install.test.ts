@@ -194,6 +194,20 @@ describe("an installed model", () => {
     expect([...server.models.keys()]).toEqual(["tiny:1b"]);
   });
 
+  it("loses only the temporary name that a killed update left", async () => {
+    const { server, updateAgain } = await installModel();
+    const [old, current] = [
+      { digest: "c".repeat(64), size: 5 },
+      { digest: "d".repeat(64), size: 5 },
+    ];
+    server.models.set(`superseded:${"c".repeat(12)}`, old);
+    // A concurrent update is about to replace tiny:1b.
+    server.models.set(`superseded:${"d".repeat(12)}`, current);
+    server.models.set("superseded:7b", { digest: "7".repeat(64), size: 5 });
+    expect((await updateAgain()).code).toBe(0);
+    expect(server.changes).toEqual([`delete superseded:${"c".repeat(12)}`]);
+  });
+
   it("is created again from its source if its parameters change", async () => {
     const { server, updateAgain } = await installModel();
     const changes = { parameters: { temperature: 0.1 }, system: "You are terse." };
