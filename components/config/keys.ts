@@ -1,9 +1,11 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import { KEY_LINE, KeyError, requireKeys } from "../../gateway/src/auth/api-keys.ts";
 import { isAllowed } from "../../gateway/src/config/config.ts";
 import { edgeModes } from "./edge-modes.ts";
 import { gatewayEnvironment } from "./gateway-environment.ts";
 import { gpus } from "./gpus.ts";
+import { splitHostsLine } from "./hosts-line.ts";
 import { boolean, integer } from "./key-types.ts";
 import { engine, kubernetesKeys } from "./kubernetes/kubernetes-keys.ts";
 import { models } from "./models/models.ts";
@@ -72,12 +74,15 @@ const keepAlive = z
     "a duration such as 30s, 5m or 24h, -1 (forever) or 0 (not at all)",
   );
 
+const hostsLineAllowed = `"name:address", such as "registry:host-gateway" or "registry:192.0.2.7"`;
 const hostsLine = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9.-]*:(host-gateway|[0-9a-fA-F.:]+)$/,
-    `"name:address", such as "registry:host-gateway"`,
-  );
+  .string(hostsLineAllowed)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9.-]*:/, hostsLineAllowed)
+  .refine((line) => {
+    const { ip } = splitHostsLine(line);
+    // Docker accepts no zone.
+    return ip === "host-gateway" || (isIP(ip) !== 0 && !ip.includes("%"));
+  }, hostsLineAllowed);
 
 const apiKeys = z.array(z.string("lines of text"), "a list of lines").superRefine((lines, context) => {
   try {
