@@ -43,7 +43,7 @@ export async function waitUntilReady(
     if (engineError === undefined) {
       before ??= priorState(state);
       before.unhealthy &&= state?.health === "unhealthy";
-      const reason = failure(state, before) ?? (await failureBeforeRestart(name, state, before));
+      const reason = failure(name, state, before) ?? (await failureBeforeRestart(name, state, before));
       if (reason !== undefined) await fail(name, reason);
       result = await probe(state);
     } else {
@@ -55,7 +55,7 @@ export async function waitUntilReady(
     if (result.ready) {
       // The provider has no argument for the limit of processes, so it is set at run time; the engine keeps it. Setting it
       // on a container that is crashing would hide the reason behind another error.
-      await queryEngine(["container", "update", "--pids-limit", pids, name]);
+      await limitProcesses(name, pids);
       console.log(`${name} is ready`);
       return;
     }
@@ -69,6 +69,18 @@ export async function waitUntilReady(
       console.error(`waiting for ${name}, ${seconds.toFixed(0)} s so far: ${result.detail}`);
     }
     await sleep(seconds < 5 ? 100 : 500);
+  }
+}
+
+async function limitProcesses(name: string, pids: string): Promise<void> {
+  try {
+    await queryEngine(["container", "update", "--pids-limit", pids, name]);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    console.error(
+      `Container ${name} is ready, but its limit of ${pids} processes cannot be set: ${oneLine(error)}`,
+    );
+    throw new NotReady();
   }
 }
 
@@ -102,24 +114,22 @@ async function inspect(
     return { state: await containerState(name) };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    return { engineError: unreachableMessage(error) };
+    return { engineError: `the engine does not respond (${oneLine(error)})` };
   }
 }
 
-function unreachableMessage({ message }: EngineError): string {
-  return `the engine does not respond (${message.replaceAll(/\s*\n\s*/g, " ")})`;
+function oneLine({ message }: EngineError): string {
+  return message.replaceAll(/\s*\n\s*/g, " ");
 }
 
-const memoryKeys = "ollamaMemoryMiB, gatewayMemoryMiB or edgeMemoryMiB";
-
 /** Why the container will not become ready, or undefined while it still may. */
-function failure(state: ContainerState | undefined, before: PriorState): string | undefined {
+function failure(name: string, state: ContainerState | undefined, before: PriorState): string | undefined {
   if (state === undefined) return "no longer exists: somebody removed it";
   if (state.status === "restarting" && before.restarting && state.restarts < before.restarts)
     return undefined;
   const code = String(state.exitCode);
   if (state.outOfMemory && (state.status !== "running" || state.restarts > before.restarts))
-    return killedForMemory(state);
+    return killedForMemory(name, state);
   if (state.status === "exited" || state.status === "dead") return `exited with code ${code}`;
   if (state.status === "restarting") return `crashed with code ${code} and is being restarted`;
   if (state.health === "unhealthy" && !before.unhealthy) return "is unhealthy: its health check fails";
@@ -134,12 +144,13 @@ async function failureBeforeRestart(
 ): Promise<string | undefined> {
   if (state?.status !== "running" || state.restarts <= before.restarts) return undefined;
   const exit = await lastExit(name, state).catch(() => undefined);
-  if (exit?.outOfMemory === true) return killedForMemory(state);
+  if (exit?.outOfMemory === true) return killedForMemory(name, state);
   return `crashed ${exit === undefined ? "" : `with code ${String(exit.exitCode)} `}and was restarted`;
 }
 
-function killedForMemory({ memoryLimit }: ContainerState): string {
-  return `was killed because it needs more memory than ${String(memoryLimit / 1024 / 1024)} MiB; raise its limit: ${memoryKeys}`;
+function killedForMemory(name: string, { memoryLimit }: ContainerState): string {
+  const [, component = "ollama"] = /-(ollama|gateway|edge|prometheus)(-\d+)?$/.exec(name) ?? [];
+  return `was killed because it needs more memory than ${String(memoryLimit / 1024 / 1024)} MiB; raise its limit: ${component}MemoryMiB`;
 }
 
 async function fail(name: string, how: string): Promise<never> {
@@ -193,7 +204,7 @@ export async function setExitCode(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (error instanceof EngineError) console.error(unreachableMessage(error));
+    if (error instanceof EngineError) console.error(oneLine(error));
     else if (!(error instanceof NotReady)) throw error;
     process.exitCode = 1;
   }

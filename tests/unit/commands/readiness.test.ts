@@ -20,13 +20,13 @@ function inspectOutput(restarts: number): string {
 }
 
 /** Returns the message about a container that restarted after the first check, with this output of docker events. */
-async function messageAfterRestart(events: string | { fails: string }): Promise<string> {
+async function messageAfterRestart(events: string | { fails: string }, container = "gate"): Promise<string> {
   docker.mock({ "container inspect": inspectOutput(0) });
   const restart = () => {
     docker.mock({ "container inspect": inspectOutput(1), events, "container logs": "" });
     return Promise.resolve({ ready: false, detail: "not yet" });
   };
-  const wait = waitUntilReady({ container: "gate", timeoutSeconds: 5, pids: "100" }, restart);
+  const wait = waitUntilReady({ container, timeoutSeconds: 5, pids: "100" }, restart);
   await expect(wait).rejects.toThrow(NotReady);
   return String(errorLog.mock.lastCall?.[0]);
 }
@@ -60,6 +60,28 @@ test.each([
       /^events --since 2026-01-01T00:00:00Z --until 2026-01-01T00:00:09Z --filter container=gate /,
     ),
   );
+});
+
+test.each([
+  ["ollama-stack-dev-ollama-2", "ollamaMemoryMiB"],
+  ["ollama-stack-dev-gateway", "gatewayMemoryMiB"],
+  ["ollama-stack-ollama-edge", "edgeMemoryMiB"],
+  ["ollama-stack-dev-prometheus", "prometheusMemoryMiB"],
+])("names the limit of %s that must be raised", async (container, key) => {
+  expect(await messageAfterRestart("oom \ndie 137\n", container)).toContain(`raise its limit: ${key}.\n`);
+});
+
+test("reports that the limit of processes of a ready container cannot be set", async () => {
+  docker.mock({ "container inspect": inspectOutput(0), "container update": { fails: "no\ncgroup" } });
+  const wait = waitUntilReady({ container: "gate", timeoutSeconds: 5, pids: "100" }, () =>
+    Promise.resolve({ ready: true, detail: "" }),
+  );
+  await expect(wait).rejects.toThrow(NotReady);
+  expect(errorLog.mock.calls).toEqual([
+    [
+      "Container gate is ready, but its limit of 100 processes cannot be set: docker container failed: no cgroup",
+    ],
+  ]);
 });
 
 // Some engines never end an exec in a container that crashes at that moment. Without a timeout the update would hang.
