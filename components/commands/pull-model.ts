@@ -19,6 +19,10 @@ const desired = {
 };
 const options = {
   stallSeconds: Number(required("PULL_STALL_SECONDS")),
+  diskFull: {
+    problem: "the disk of the Docker engine is full",
+    remedy: "Free some space (docker system df shows the usage) and run the update again",
+  },
   log: (line: string) => {
     console.error(line);
   },

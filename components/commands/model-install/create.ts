@@ -4,14 +4,14 @@ import { InstallError } from "./retry.ts";
 import type { Progress } from "./progress.ts";
 import { diskFullError } from "./pull.ts";
 import { IdleTimeout } from "./idle-timeout.ts";
-import type { InstallOptions } from "./desired-model.ts";
+import type { InstallOptions, DiskFullMessage } from "./desired-model.ts";
 
 /** Uploads a GGUF file unless the server has it. Ollama verifies its digest. */
 export async function uploadGguf(
   api: OllamaApi,
   { source, digest }: { source: string; digest: string },
   progress: Progress,
-  { stallSeconds, log }: InstallOptions,
+  { stallSeconds, diskFull, log }: InstallOptions,
 ): Promise<void> {
   const blob = `sha256:${digest}`;
   if (await api.hasBlob(blob)) {
@@ -29,7 +29,7 @@ export async function uploadGguf(
   try {
     await api.upload(blob, withIdleTimeout(content, idle, stallSeconds), idle.signal);
   } catch (error) {
-    if (error instanceof OllamaError) throw uploadError(error, source);
+    if (error instanceof OllamaError) throw uploadError(error, source, diskFull);
     throw idle.reason(error);
   } finally {
     idle.disarm();
@@ -50,14 +50,14 @@ async function* withIdleTimeout(
   idle.arm(seconds * 10);
 }
 
-function uploadError(error: OllamaError, source: string): Error {
+function uploadError(error: OllamaError, source: string, diskFull: DiskFullMessage): Error {
   if (/digest mismatch/i.test(error.message)) {
     return new InstallError(
       `${source} does not have the configured SHA-256 (Ollama: ${error.message}). ` +
         `Download the file again, or correct the model's digest.`,
     );
   }
-  return diskFullError(error) ?? error;
+  return diskFullError(error, diskFull) ?? error;
 }
 
 /** Creates a model from files or another model on the server. */
@@ -65,7 +65,7 @@ export async function createFrom(
   api: OllamaApi,
   request: CreateRequest,
   progress: Progress,
-  { stallSeconds }: InstallOptions,
+  { stallSeconds, diskFull }: InstallOptions,
 ): Promise<void> {
   const idle = new IdleTimeout();
   let last = "";
@@ -82,7 +82,8 @@ export async function createFrom(
     // Another server on the same volume may have deleted a layer; that can be retried.
     if (error instanceof OllamaError && !/no such file|not found/i.test(error.message)) {
       throw (
-        diskFullError(error) ?? new InstallError(`Ollama cannot create ${request.model}: ${error.message}`)
+        diskFullError(error, diskFull) ??
+        new InstallError(`Ollama cannot create ${request.model}: ${error.message}`)
       );
     }
     throw idle.reason(error);

@@ -16,7 +16,16 @@ export interface DesiredModel {
   readonly request: string | undefined;
 }
 
+/** The parts of the message about a full disk. */
+export interface DiskFullMessage {
+  /** Which disk is full. */
+  readonly problem: string;
+  /** How to free or add space. */
+  readonly remedy: string;
+}
+
 export interface InstallOptions {
   readonly stallSeconds: number;
+  readonly diskFull: DiskFullMessage;
   readonly log: (line: string) => void;
 }

@@ -2,14 +2,14 @@ import { OllamaError, type OllamaApi } from "./ollama-api.ts";
 import { InstallError } from "./retry.ts";
 import type { Progress } from "./progress.ts";
 import { IdleTimeout } from "./idle-timeout.ts";
-import type { InstallOptions, DesiredModel } from "./desired-model.ts";
+import type { DesiredModel, InstallOptions, DiskFullMessage } from "./desired-model.ts";
 
 /** Pulls a model's source once. Ollama keeps the data of earlier attempts. */
 export async function pullOnce(
   api: OllamaApi,
   { name, source, insecure }: DesiredModel,
   progress: Progress,
-  { stallSeconds }: InstallOptions,
+  { stallSeconds, diskFull }: InstallOptions,
 ): Promise<void> {
   const idle = new IdleTimeout();
   let last = "";
@@ -26,7 +26,7 @@ export async function pullOnce(
       last = line.status ?? last;
     }
   } catch (error) {
-    throw permanentError(error, source) ?? idle.reason(error);
+    throw permanentError(error, source, diskFull) ?? idle.reason(error);
   } finally {
     idle.disarm();
   }
@@ -34,12 +34,12 @@ export async function pullOnce(
 }
 
 /** The error that a retry cannot fix, or undefined. */
-function permanentError(error: unknown, source: string): InstallError | undefined {
+function permanentError(error: unknown, source: string, diskFull: DiskFullMessage): InstallError | undefined {
   if (!(error instanceof OllamaError)) return undefined;
   const text = error.message;
   if (/file does not exist|manifest unknown|name unknown|not found/i.test(text)) {
     return new InstallError(
-      `the registry does not have the model ${source} (its error: ${text}). Check its name and tag, then: pulumi config set --path 'models[0].name' NAME`,
+      `the registry does not have the model ${source} (its error: ${text}). Check its name and tag: pulumi config get models`,
     );
   }
   if (/insecure|server gave HTTP response to HTTPS client/i.test(text)) {
@@ -48,13 +48,14 @@ function permanentError(error: unknown, source: string): InstallError | undefine
     );
   }
   if (error.status === 400) return new InstallError(`Ollama rejected the pull of ${source}: ${text}`);
-  return diskFullError(error);
+  return diskFullError(error, diskFull);
 }
 
 /** The error for a full disk; undefined for any other error. */
-export function diskFullError(error: OllamaError): InstallError | undefined {
+export function diskFullError(
+  error: OllamaError,
+  { problem, remedy }: DiskFullMessage,
+): InstallError | undefined {
   if (!/no space left on device/i.test(error.message)) return undefined;
-  return new InstallError(
-    `the disk of the Docker engine is full (Ollama: ${error.message}). Free some space (docker system df shows the usage) and run the update again; downloaded data is kept.`,
-  );
+  return new InstallError(`${problem} (Ollama: ${error.message}). ${remedy}; downloaded data is kept.`);
 }

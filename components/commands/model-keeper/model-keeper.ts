@@ -26,6 +26,10 @@ interface GpuCheck extends ServerLabels {
 const keptModel = modelRecord.extend({ retain: z.boolean() });
 type KeptModel = z.output<typeof keptModel>;
 
+const diskFull = {
+  problem: "the disk of the pod's models is full",
+  remedy: "Remove models from the list, or raise modelStorageGiB",
+};
 const pollMs = 1000;
 // Interval for noticing models that somebody deleted.
 const recheckMs = 5000;
@@ -152,6 +156,7 @@ export class ModelKeeper {
     const isQuiet = this.#state.complete;
     const record = await installModel(this.#api, { ...rest, digest, request: undefined }, before, {
       stallSeconds,
+      diskFull,
       log: (line) => {
         // Every recheck would log the same lines.
         if (!isQuiet) this.#log(line);

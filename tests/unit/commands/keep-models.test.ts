@@ -160,6 +160,20 @@ it("reports why a model cannot be installed, and is not ready", async () => {
   expect(await readyStatus()).toBe(503);
 });
 
+it("reports that the disk of its pod is full", async () => {
+  await ollama.stop();
+  const error = "write /models/blobs/x: no space left on device";
+  ollama = new FakeOllama({ lines: [{ error }], then: "end" });
+  ollamaUrl = await ollama.start();
+  writeModels(model("tiny:1b"));
+  await startKeeper();
+  await expect
+    .poll(() => readState()?.problem)
+    .toBe(
+      `the disk of the pod's models is full (Ollama: ${error}). Remove models from the list, or raise modelStorageGiB; downloaded data is kept.`,
+    );
+});
+
 it("reports models that are not completely in GPU memory, and stays ready", async () => {
   ollama.memory.set("tiny:1b", { size: 100, size_vram: 100 });
   ollama.memory.set("big:70b", { size: 200, size_vram: 50 });

@@ -89,7 +89,7 @@ describe("pulling a model", () => {
   it.each([
     [
       "pull model manifest: file does not exist",
-      /the registry does not have the model tiny:1b.*Check its name and tag/,
+      /the registry does not have the model tiny:1b.*Check its name and tag: pulumi config get models$/m,
     ],
     [
       "write /root/.ollama/models/blobs/x: no space left on device",
