@@ -21,7 +21,8 @@ type VolumeConfig = Pick<
 export async function requireVolumes(config: VolumeConfig, ollama: string): Promise<void> {
   for (const key of KEYS) {
     const name = config[key];
-    if (name === "" || (await volumeExists({ name, engine: config }))) continue;
+    if (name === "" || (await volumeExists({ name, engine: config }).catch(cannotInspect(name, key))))
+      continue;
     throw new pulumi.RunError(
       `The volume ${name} (${key}) does not exist. Create it with: docker volume create ${name}`,
     );
@@ -38,6 +39,15 @@ export async function requireVolumes(config: VolumeConfig, ollama: string): Prom
     `Ollama's container cannot write to the volume ${source} (modelVolume) (${error}), because its root user may not write other users' files. ` +
       `Make root its owner: docker run --rm --mount type=volume,source=${source},target=/models busybox chown -R 0:0 /models`,
   );
+}
+
+function cannotInspect(name: string, key: string) {
+  return (error: unknown): never => {
+    if (!(error instanceof EngineError)) throw error;
+    throw new pulumi.RunError(
+      `The volume ${name} (${key}) cannot be inspected: ${error.message}. Run the command again when the engine responds.`,
+    );
+  };
 }
 
 async function runsWith(volume: string, container: string, engine: EngineAddress): Promise<boolean> {

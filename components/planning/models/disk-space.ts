@@ -1,7 +1,7 @@
 import { stat, statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { queryEngine, type EngineAddress } from "../../../engine/docker-cli.ts";
+import { EngineError, queryEngine, type EngineAddress } from "../../../engine/docker-cli.ts";
 
 export interface ModelVolume {
   readonly name: string;
@@ -17,7 +17,7 @@ interface InspectedVolume {
   readonly Options: Readonly<Record<string, string>> | null;
 }
 
-/** Whether the engine has a volume of that name. */
+/** Whether the engine has a volume of that name. @throws EngineError if it does not respond */
 export async function volumeExists(volume: Pick<ModelVolume, "name" | "engine">): Promise<boolean> {
   return (await inspectVolume(volume)) !== undefined;
 }
@@ -29,8 +29,11 @@ export async function volumeExists(volume: Pick<ModelVolume, "name" | "engine">)
 export async function freeBytes(modelVolume: ModelVolume): Promise<number | undefined> {
   const inContainer = await freeInContainer(modelVolume);
   if (inContainer !== undefined) return inContainer;
-  const [host, volume] = await Promise.all([hostOf(modelVolume.engine), inspectVolume(modelVolume)]);
-  if (host?.name !== hostname()) return undefined;
+  const [host, volume] = await Promise.all([
+    hostOf(modelVolume.engine),
+    inspectVolume(modelVolume).catch(() => "unknown" as const),
+  ]);
+  if (host?.name !== hostname() || volume === "unknown") return undefined;
   if (volume === undefined) return await freeAt(host.root);
   if (volume.Driver !== "local") return undefined;
   const { type = "none", device = "" } = volume.Options ?? {};
@@ -73,8 +76,9 @@ async function inspectVolume({
       await queryEngine(["volume", "inspect", name], { engine }),
     ) as InspectedVolume[];
     return volume;
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof EngineError && /no such volume/i.test(error.message)) return undefined;
+    throw error;
   }
 }
 

@@ -47,8 +47,9 @@ async function plan(config: StackConfig, server: ModelServer): Promise<PlannedMo
   const newVolume = volume === undefined || volume === server.volume.name ? undefined : server.volume.name;
   // The running server still uses the old volume.
   const fromServer = newVolume === undefined ? running : undefined;
-  // If the server does not respond but its volume exists, its content is unknown.
-  const installed = fromServer ?? ((await volumeExists(server.volume)) ? undefined : new Map());
+  // If the server does not respond but its volume exists, or may exist, its content is unknown.
+  const mayExist = fromServer === undefined && (await volumeExists(server.volume).catch(() => true));
+  const installed = fromServer ?? (mayExist ? undefined : new Map());
   const upstream = new ModelRegistryClient(hosts);
   // Set by `npm run up -- --update-models`.
   const follow = process.env["OLLAMA_STACK_UPDATE_MODELS"] === "true";

@@ -74,6 +74,7 @@ describe("the free space for models", () => {
   it.each([
     ["the engine is on another machine", { info: `another-host\t${tmpdir()}\n` }],
     ["the engine does not respond", { info: { fails: "Cannot connect to the Docker daemon" } }],
+    ["the volume cannot be inspected", { volume: { fails: "context deadline exceeded" } }],
     ["a plugin manages the volume", { volume: volume({ Driver: "nfs" }) }],
     ["the volume is a file system that is not mounted", { volume: volume({ Options: { type: "tmpfs" } }) }],
   ])("is unknown if df is missing and %s", async (_why, responses) => {

@@ -40,6 +40,13 @@ it("does not check a volume that Ollama runs with", async () => {
   expect(docker.calls.filter((call) => call.startsWith("run"))).toEqual([]);
 });
 
+it("reports an engine that does not list the volume, which may exist", async () => {
+  docker.mock({ "volume inspect": { fails: "context deadline exceeded" } });
+  await expect(check()).rejects.toThrow(
+    "The volume shared (modelVolume) cannot be inspected: docker volume failed: context deadline exceeded. Run",
+  );
+});
+
 it("rejects a missing volume with the command that creates it", async () => {
   docker.mock({ "volume inspect": { fails: "no such volume" } });
   await expect(check()).rejects.toThrow("docker volume create shared");
