@@ -63,8 +63,11 @@ export class Tunnel {
 
   /** The connection, reopened if it broke because the engine restarted or the network dropped it. */
   async #open(): Promise<TunnelTransport> {
-    const transport = await this.#transport.catch(() => undefined);
-    if (transport === undefined || transport.session.destroyed)
+    const current = this.#transport;
+    const transport = await current.catch(() => undefined);
+    const isBroken = transport === undefined || transport.session.destroyed;
+    // A concurrent connection may have reopened it.
+    if (isBroken && this.#transport === current)
       this.#transport = TunnelTransport.open(this.#end, this.#environment);
     return await this.#transport;
   }

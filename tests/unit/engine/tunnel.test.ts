@@ -10,8 +10,10 @@ import { Tunnel } from "../../../engine/tunnel/tunnel.ts";
 // error, such as an assertion inside Node, fails the run.
 const folder = mkdtempSync(join(tmpdir(), "ollama-stack-tunnel-"));
 const pidFile = join(folder, "pid");
+/** Has a line for each transport. */
+const opened = join(folder, "opened");
 const target = { network: "somewhere", image: "node", platform: "" };
-const agentScript = `while [ $# -gt 3 ]; do shift; done; echo $$ > "${pidFile}"; shift; exec node "$@"`;
+const agentScript = `while [ $# -gt 3 ]; do shift; done; echo $$ > "${pidFile}"; echo >> "${opened}"; shift; exec node "$@"`;
 let echo: Server;
 
 /** Returns an environment whose Docker client is a shell script. */
@@ -90,6 +92,24 @@ describe("a tunnel", () => {
       process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
       await closed;
     }
+    await tunnel.close();
+  });
+
+  it("is opened again only once for connections that wait for an attempt that fails", async () => {
+    const tunnel = await Tunnel.open(target, createClientEnvironment(agentScript));
+    const port = await listen(tunnel);
+    const { closed } = await openBusyConnections(port);
+    const failed = join(folder, "failed");
+    createClientEnvironment(
+      `if [ ! -e "${failed}" ]; then touch "${failed}"; sleep 1; exit 125; fi; ${agentScript}`,
+    );
+    process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
+    await closed;
+    rmSync(opened);
+    const sockets = Array.from({ length: 8 }, () => connect(port, "127.0.0.1"));
+    const echoes = await Promise.allSettled(sockets.map(receiveEcho));
+    expect(echoes.filter(({ status }) => status === "fulfilled")).toHaveLength(7);
+    expect(readFileSync(opened, "utf8")).toBe("\n");
     await tunnel.close();
   });
 
