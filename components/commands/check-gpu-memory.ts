@@ -24,7 +24,7 @@ async function checkModels(url: string): Promise<string[]> {
   const problems: string[] = [];
   // Sequentially, because two models would compete for the memory.
   for (const model of models) {
-    const { size, problem } = await checkPlacement(api, model, labels, keepAlive);
+    const { size, problem } = await checkPlacement(api, model, models, labels, keepAlive);
     if (problem === undefined) console.log(`${model.name}: ${formatBytes(size)}, all in GPU memory`);
     else problems.push(problem);
   }

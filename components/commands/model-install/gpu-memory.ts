@@ -17,22 +17,44 @@ interface Placement {
   readonly problem: string | undefined;
 }
 
-/** The loaded entry of a model. Of two models that differ only in their template, Ollama lists only one. */
-function loadedEntries(loaded: readonly LoadedModel[], digest: string): readonly LoadedModel[] {
-  const own = loaded.filter((entry) => entry.digest === digest);
-  return own.length > 0 ? own : loaded;
+interface CheckedModel {
+  readonly name: string;
+  readonly digest: string;
 }
 
-/** Loads a model and checks whether it is in GPU memory. */
+/**
+ * The loaded entry of a model. Of two models that differ only in their template, Ollama lists only one, which is another one
+ * of the checked models.
+ */
+function loadedEntries(
+  loaded: readonly LoadedModel[],
+  model: CheckedModel,
+  checked: readonly CheckedModel[],
+): readonly LoadedModel[] {
+  const entriesOf = (models: readonly CheckedModel[]) =>
+    loaded.filter((entry) =>
+      models.some(({ name, digest }) => entry.digest === digest || entry.name === name),
+    );
+  const own = entriesOf([model]);
+  return own.length > 0 ? own : entriesOf(checked);
+}
+
+/**
+ * Loads a model and checks whether it is in GPU memory.
+ *
+ * @param checked all models that are checked
+ */
 export async function checkPlacement(
   api: OllamaApi,
-  { name, digest }: { readonly name: string; readonly digest: string },
+  model: CheckedModel,
+  checked: readonly CheckedModel[],
   labels: ServerLabels,
   keepAlive: string | undefined,
 ): Promise<Placement> {
+  const { name } = model;
   try {
     await api.load(name, keepAlive);
-    const held = loadedEntries(await api.loaded(), digest);
+    const held = loadedEntries(await api.loaded(), model, checked);
     return { size: held[0]?.size ?? 0, problem: problemOf(name, held, labels) };
   } catch (error) {
     if (!(error instanceof OllamaError)) throw error;
@@ -44,7 +66,7 @@ export async function checkPlacement(
 /** The same for a loaded model, without loading it; undefined if it is not loaded. */
 export async function checkLoadedPlacement(
   api: OllamaApi,
-  { name, digest }: { readonly name: string; readonly digest: string },
+  { name, digest }: CheckedModel,
   labels: ServerLabels,
 ): Promise<Placement | undefined> {
   const held = (await api.loaded()).filter((entry) => entry.digest === digest);

@@ -123,7 +123,7 @@ export class ModelKeeper {
         // Rechecks only if it is loaded, because loading it repeatedly would evict models that clients use.
         const placement =
           known === undefined
-            ? await checkPlacement(this.#api, model, labels, keepAlive)
+            ? await checkPlacement(this.#api, model, models, labels, keepAlive)
             : await checkLoadedPlacement(this.#api, model, labels);
         const problem = placement === undefined ? known?.problem : placement.problem;
         if (problem !== undefined && problem !== known?.problem) this.#log(problem);

@@ -63,6 +63,16 @@ describe("the check of GPU memory", () => {
     expect(stdout.match(/all in GPU memory/g)).toHaveLength(2);
   });
 
+  it("ignores models that another client loaded", async () => {
+    server.memory.set(tiny.name, { size: 100, size_vram: 100 });
+    server.models.set("foreign:1b", { digest: "f".repeat(64), size: 1 });
+    server.memory.set("foreign:1b", { size: 100, size_vram: 0 });
+    server.loaded.set("foreign:1b", undefined);
+    // Someone replaced the model since the update installed it, so only its name matches.
+    const { code, stderr } = await check([{ ...tiny, digest: "e".repeat(64) }]);
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+
   it("covers models that are not kept loaded", async () => {
     server.memory.set(tiny.name, { size: 100, size_vram: 100 });
     expect((await check([tiny], { LOAD_KEEP_ALIVE: "1m" })).code).toBe(0);
