@@ -8,7 +8,7 @@ export interface ImageBuild {
   readonly context: string;
   /** Values of the Dockerfile's ARGs. */
   readonly buildArgs: Readonly<Record<string, string>>;
-  /** Such as linux/amd64; empty for the engine's own platform. */
+  /** Such as linux/amd64; an empty list means the engine's own platform. */
   readonly platforms: readonly string[];
   /** Whether it is pushed to the registry in its name. */
   readonly isPushed: boolean;

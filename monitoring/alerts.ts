@@ -5,17 +5,17 @@ import { alertWindow, type MonitoringSettings } from "./settings.ts";
 
 interface Definition {
   readonly name: string;
-  /** File in docs/runbooks, without its ending. */
+  /** Name of a file in docs/runbooks, without its extension. */
   readonly runbook: string;
   readonly severity: Severity;
   readonly expr: string;
-  /** Fires at once where it looks back over a time by itself. */
+  /** Whether it fires at once, because its expression already covers a time range. */
   readonly immediate?: true;
   readonly summary: string;
   readonly description: string;
 }
 
-/** Memory beyond this share of its limit is near it. */
+/** The share of a memory limit above which an alert fires. */
 const nearLimit = 0.9;
 const diskLeft = 0.1;
 /** Bytes of loaded models that are not on GPUs. */

@@ -3,11 +3,11 @@ import { alerts } from "./alerts.ts";
 import { recordingRules } from "./recording-rules.ts";
 import type { MonitoringSettings } from "./settings.ts";
 
-/** Where Prometheus finds its files, in its container. */
+/** The folder of Prometheus' configuration in its container. */
 export const configFolder = "/etc/ollama-stack";
 export const configFile = "prometheus.yml";
 export const rulesFile = "rules.yml";
-/** Holds the key with which gateways let metrics be read. */
+/** The file with the key for reading the gateways' metrics. */
 export const metricsKeyFile = "metrics-key";
 
 export interface ScrapeSettings extends MonitoringSettings {

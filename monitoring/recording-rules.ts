@@ -1,6 +1,6 @@
 import { alertWindow, type MonitoringSettings } from "./settings.ts";
 
-/** A recording rule as Prometheus reads it. */
+/** A recording rule in Prometheus' format. */
 export interface RecordingRule {
   readonly record: string;
   readonly expr: string;
@@ -10,7 +10,7 @@ export interface RecordingRule {
 const windows = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"] as const;
 export type Window = (typeof windows)[number];
 
-/** Requests of clients: probes, scrapes and the console's own are none. */
+/** Matches the requests of clients, without probes, scrapes and requests of the console. */
 export const clientRoutes =
   'route!~"/(health|ready|accepting|metrics|admin|console|openapi|v1/health_check).*"';
 

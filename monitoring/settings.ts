@@ -1,22 +1,22 @@
-/** What the rules, the alerts and the scraping follow from. */
+/** Settings of the recording rules, the alerts and the scrape configuration. */
 export interface MonitoringSettings {
-  /** How long a client should wait for the first token at most, seconds. */
+  /** Longest time that a client should wait for the first token, in seconds. */
   readonly objectiveFirstTokenSeconds: number;
-  /** Share of requests that should succeed, and of those that should meet the objective above, percent. */
+  /** Percentage of requests that should succeed, and of those that should meet the objective above. */
   readonly objectiveAvailability: number;
-  /** How long a condition lasts before its alert fires, seconds. */
+  /** Seconds that a condition lasts before its alert fires. */
   readonly alertAfterSeconds: number;
-  /** How often a gateway is scraped, seconds. */
+  /** Seconds between two scrapes of a gateway. */
   readonly scrapeSeconds: number;
-  /** Memory limit of each Ollama server, bytes. */
+  /** Memory limit of each Ollama server, in bytes. */
   readonly ollamaMemoryBytes: number;
-  /** Whether models are to be in the memory of GPUs. */
+  /** Whether models should be in GPU memory. */
   readonly hasGpus: boolean;
-  /** What stands before the name of a runbook in `runbook_url`. */
+  /** Prefix of a runbook's name in `runbook_url`. */
   readonly runbooks: string;
 }
 
-/** The span that alerts look back at, as PromQL writes it: enough scrapes for a rate, and longer than they wait. */
+/** The time range of alerts as a PromQL duration: enough scrapes for a rate, and longer than `alertAfterSeconds`. */
 export function alertWindow({ scrapeSeconds, alertAfterSeconds }: MonitoringSettings): string {
   return `${String(Math.ceil(Math.max(4 * scrapeSeconds, 2.5 * alertAfterSeconds)))}s`;
 }
