@@ -3,10 +3,14 @@ import { join } from "node:path";
 import { z } from "zod";
 import { docker, type EngineAddress, EngineError } from "./docker-cli.ts";
 
-/** A volume, or a folder on the engine's host, to mount into a container. */
+/** A volume, or a folder or file on the engine's host, to mount into a container. */
 export interface Mounted {
   readonly type: "volume" | "bind";
   readonly source: string;
+  /** The name of `source` in the mounted folder, if it is a file. */
+  readonly fileName?: string;
+  /** The user and group that access it; root by default. */
+  readonly user?: string;
   readonly engine: EngineAddress;
   /** An image with Node.js. */
   readonly image: string;
@@ -29,7 +33,7 @@ const views = z.array(
 );
 
 /**
- * Reads files in a container as root without capabilities, subject to links, owners, modes and user namespaces. Undefined if
+ * Reads files in a container without capabilities, subject to links, owners, modes and user namespaces. Undefined if
  * the engine does not have the image, which is not pulled.
  */
 export async function readInContainer(
@@ -52,16 +56,20 @@ export async function writeErrorInContainer(mounted: Mounted): Promise<string | 
   return text === undefined ? undefined : z.string().nullable().parse(JSON.parse(text));
 }
 
-async function look({ type, source, engine, image }: Mounted, args: string[]): Promise<string | undefined> {
+async function look(
+  { type, source, fileName, user = "0:0", engine, image }: Mounted,
+  args: string[],
+): Promise<string | undefined> {
+  const target = fileName === undefined ? "/mounted" : `/mounted/${fileName}`;
   try {
     return await docker(
       [
         ...["run", "--rm", "--pull", "never", "--network", "none", "--entrypoint", "node"],
-        ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "0:0"],
+        ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", user],
         ...["--memory", "128m", "--pids-limit", "64", "--log-driver", "none"],
         ...[
           "--mount",
-          `type=${type},source=${source},target=/mounted${args[0] === "read" ? ",readonly" : ""}`,
+          `type=${type},source=${source},target=${target}${args[0] === "read" ? ",readonly" : ""}`,
         ],
         ...[image, "--input-type=module", "--eval", program, ...args],
       ],

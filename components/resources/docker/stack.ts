@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { connectionTo, connectionToOllama, tunnelOutput } from "../../../engine/connection.ts";
-import { reportConfigErrors, reportConfigErrorsAsync } from "../../config/config-error.ts";
+import { reportConfigErrorsAsync } from "../../config/config-error.ts";
 import type { ParsedConfig } from "../../config/keys.ts";
 import { deployTo } from "../docker-provider.ts";
 import { labelObjects } from "../object-labels.ts";
@@ -14,7 +14,7 @@ import { planModels } from "../../planning/models/plan.ts";
 import { stackNames } from "../../../engine/names.ts";
 import { certificatesVersion } from "../../planning/edge-files.ts";
 import { ollamaVariables } from "../ollama-variables.ts";
-import { readTrustedCertificates } from "../../planning/trusted-certificates.ts";
+import { findTrustedCertificates } from "../../planning/trusted-certificates.ts";
 import { requireVolumes } from "../../planning/required-volumes.ts";
 import { ServiceNetwork } from "../network.ts";
 import { modelServer, OllamaServer } from "../ollama-server.ts";
@@ -29,12 +29,12 @@ export async function deployStack(parsed: ParsedConfig, projectRoot: string) {
   labelObjects();
   await requireVolumes(config, names.ollama);
   const certificates = await reportConfigErrorsAsync(() => certificatesVersion(config));
+  const trust = await reportConfigErrorsAsync(() => findTrustedCertificates(config));
   const [access, toOllama] = [connectionTo(config, names.network), connectionToOllama(config, names.network)];
   const plan = await planModels(config, toOllama, modelServer(config, toOllama, names.ollama));
 
   const { imagePlatform: platform, readyTimeoutSeconds, neighbourAccess } = config;
   const network = new ServiceNetwork("network", { networkName: names.network, neighbourAccess });
-  const trust = reportConfigErrors(() => readTrustedCertificates(config.trustedCertificates));
   const shared = { access, network, platform, readyTimeoutSeconds, trust };
   const serving = { parallel: config.ollamaParallel, keepAlive: config.ollamaKeepAlive };
   const edgeImages = edgeImage(config);
