@@ -275,8 +275,7 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
     await ledger.close();
     await usage.flush();
     await backends.close();
-    await exporter?.close();
-    await metricsExporter?.close();
+    await Promise.all([exporter?.close(), metricsExporter?.close()]);
   });
   return app;
 }

@@ -1,8 +1,6 @@
 import type { FastifyBaseLogger } from "fastify";
 import type { Registry } from "prom-client";
-import type { Destination } from "./otlp-exporter.ts";
-
-const SEND_TIMEOUT_MS = 10_000;
+import { type Destination, OtlpExporter } from "./otlp-exporter.ts";
 
 // Counts are totals since the start of the process.
 const CUMULATIVE = 2;
@@ -42,59 +40,29 @@ const METRICS: Readonly<Record<string, readonly [name: string, unit: string]>> =
   gen_ai_client_token_usage: ["gen_ai.client.token.usage", "{token}"],
 };
 
-/**
- * Exports all metrics to an OpenTelemetry collector as OTLP in JSON. After a failure, the next export includes what was
- * counted meanwhile.
- */
-export class MetricsExporter {
-  readonly #destination: Destination;
+/** Exports all metrics. After a failure, the next export includes what was counted meanwhile. */
+export class MetricsExporter extends OtlpExporter {
   readonly #registry: Registry;
-  readonly #logger: FastifyBaseLogger;
-  readonly #timer: NodeJS.Timeout;
-  #sending: Promise<void> = Promise.resolve();
-  #failing = false;
 
   constructor(destination: Destination, registry: Registry, logger: FastifyBaseLogger) {
-    this.#destination = destination;
+    super(destination, logger);
     this.#registry = registry;
-    this.#logger = logger;
-    this.#timer = setInterval(() => void this.flush(), destination.intervalMs).unref();
   }
 
-  /** Sends the current values. Never rejects. */
-  flush(): Promise<void> {
-    this.#sending = this.#sending.then(() => this.#send());
-    return this.#sending;
-  }
-
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.flush();
-  }
-
-  async #send(): Promise<void> {
-    const { endpoint, serviceName, scope } = this.#destination;
-    const resource = { attributes: [{ key: "service.name", value: { stringValue: serviceName } }] };
-    try {
-      const families = (await this.#registry.getMetricsAsJSON()) as unknown as Family[];
-      const metrics = toOtlp(families, performance.timeOrigin, Date.now());
-      const response = await fetch(`${endpoint}/v1/metrics`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics }] }] }),
-        signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
-      });
-      await response.body?.cancel();
-      if (!response.ok) throw new Error(`the collector responded with status ${response.status}`);
-      this.#failing = false;
-    } catch (error) {
-      // Log only the first failure.
-      if (!this.#failing) {
-        const hint = "set OTEL_METRICS_EXPORTER=none to disable the export";
-        this.#logger.warn({ endpoint, error: String(error), hint }, "cannot export metrics");
-      }
-      this.#failing = true;
-    }
+  /** Sends the current values. */
+  protected override async send(): Promise<void> {
+    await this.post(
+      "/v1/metrics",
+      async (resource, scope) => {
+        const families = (await this.#registry.getMetricsAsJSON()) as unknown as Family[];
+        const metrics = toOtlp(families, performance.timeOrigin, Date.now());
+        return { resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics }] }] };
+      },
+      {
+        message: "cannot export metrics",
+        hint: "set OTEL_METRICS_EXPORTER=none to disable the export",
+      },
+    );
   }
 }
 
