@@ -1,4 +1,5 @@
 import type { FinishedRequest } from "../../../gateway/src/admin/contract/requests.ts";
+import { isOk } from "./outcome.ts";
 
 /** Filter of finished requests; empty fields match all. */
 export interface RequestFilter {
@@ -24,8 +25,8 @@ export function isShown({ key, model, status }: RequestFilter, finished: Finishe
   if (key !== "" && finished.key !== key) return false;
   if (model !== "" && withTag(finished.model ?? "") !== withTag(model)) return false;
   if (status === "") return true;
-  if (status === "ok") return finished.error === null;
-  if (status === "error") return finished.error !== null;
+  if (status === "ok") return isOk(finished);
+  if (status === "error") return !isOk(finished);
   return String(finished.status) === status || finished.error?.code === status;
 }
 

@@ -3,7 +3,8 @@ import type { FinishedRequest } from "../../../gateway/src/admin/contract/reques
 import { formatCount, formatDuration, formatRate, formatTime } from "../lib/format.ts";
 import { memo } from "../ui/memo.ts";
 import { Icon } from "../ui/icons.tsx";
-import { Badge, type Tone } from "../ui/panel.tsx";
+import { Badge } from "../ui/panel.tsx";
+import { toneOf } from "./outcome.ts";
 import { PhaseBar } from "./phase-bar.tsx";
 
 interface RowProps {
@@ -69,11 +70,6 @@ export const RequestRow = memo(({ finished, columns }: RowProps) => {
     </>
   );
 });
-
-function toneOf({ status, error }: FinishedRequest): Tone {
-  if (error === null) return "good";
-  return status >= 500 || status === 0 ? "bad" : "warning";
-}
 
 function Details({ finished }: { readonly finished: FinishedRequest }) {
   const { error, text, phases } = finished;

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { FinishedRequest } from "../../../gateway/src/admin/contract/requests.ts";
 import { isShown, noFilter, queryOf } from "../../../console/src/requests/filter.ts";
+import { toneOf } from "../../../console/src/requests/outcome.ts";
 
 const finished: FinishedRequest = {
   id: "1",
@@ -46,4 +47,21 @@ it("a filter becomes query parameters of the gateway, without empty fields", () 
   expect(queryOf({ key: "a&b", model: "x/y:8b", status: "ok" }, 100)).toBe(
     "limit=100&key=a%26b&model=x%2Fy%3A8b&status=ok",
   );
+});
+
+it.each([
+  [200, "ok", "good"],
+  [404, "error", "warning"],
+  [500, "error", "bad"],
+  [502, "error", "bad"],
+])("a proxied request with Ollama's status %i is shown as %s", (status, outcome, tone) => {
+  const proxied = { ...finished, route: "/api/copy", status, error: null };
+  for (const each of ["ok", "error"])
+    expect(isShown({ ...noFilter, status: each }, proxied)).toBe(each === outcome);
+  expect(toneOf(proxied)).toBe(tone);
+});
+
+it("a request that failed after its status was sent is shown as an error", () => {
+  expect(isShown({ ...noFilter, status: "error" }, { ...finished, status: 200 })).toBe(true);
+  expect(toneOf({ ...finished, status: 200 })).toBe("warning");
 });
