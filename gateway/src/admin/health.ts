@@ -1,5 +1,6 @@
 import packageJson from "../../package.json" with { type: "json" };
 import type { AppContext } from "../app-context.ts";
+import { type KeyDefinition, keyId, rejectionReason } from "../auth/api-keys.ts";
 import type { KeyStore } from "../auth/key-store.ts";
 import type { UsageLedger } from "../auth/usage-ledger.ts";
 import type { Backend } from "../backends/backend.ts";
@@ -46,7 +47,7 @@ export function healthOf(
       ? backends.all.flatMap(ofBackend)
       : [ofAllBackends(backends.all)]),
     ...models,
-    ...keys.keys.filter(({ key }) => viewer.sees(key.name)).flatMap(({ key }) => expiring(key)),
+    ...expiringKeys(keys.keys.map(({ key }) => key).filter(({ name }) => viewer.sees(name))),
     ...(viewer.admin
       ? [
           ...ofKeyFile(keys),
@@ -159,20 +160,26 @@ function coldModels(backends: readonly Backend[], kept: readonly string[]): Find
   });
 }
 
-function expiring({
-  name,
-  expiresAt = Infinity,
-  disabled,
-}: {
-  name: string;
-  expiresAt?: number;
-  disabled: boolean;
-}): Finding[] {
-  const left = expiresAt - Date.now();
-  if (disabled || left > EXPIRES_SOON_MS) return [];
-  const at = new Date(expiresAt).toISOString();
-  const message = left > 0 ? `The key ${name} expires at ${at}.` : `The key ${name} expired at ${at}.`;
-  return [finding("key_expiry", "warning", name, message, `Replace it: npm run keys -- rotate ${name}.`)];
+/** Only the last key of a name to expire counts: the others are being replaced. */
+function expiringKeys(keys: readonly KeyDefinition[]): Finding[] {
+  const byName = Map.groupBy(
+    keys.filter(({ disabled }) => !disabled),
+    ({ name }) => name,
+  );
+  return [...byName].flatMap(([name, sameName]) => {
+    const expiresAt = Math.max(...sameName.map((each) => each.expiresAt ?? Infinity));
+    const left = expiresAt - Date.now();
+    if (left > EXPIRES_SOON_MS) return [];
+    const at = new Date(expiresAt).toISOString();
+    const message = left > 0 ? `The key ${name} expires at ${at}.` : `The key ${name} expired at ${at}.`;
+    // A key that is being replaced cannot be replaced once more.
+    const [older, newer] = sameName.filter((each) => rejectionReason(each) === undefined);
+    const replace =
+      older === undefined || newer === undefined
+        ? "Replace it"
+        : `Revoke the key that it replaces: npm run keys -- revoke ${name} ${keyId(older)}. Then replace it`;
+    return [finding("key_expiry", "warning", name, message, `${replace}: npm run keys -- rotate ${name}.`)];
+  });
 }
 
 function ofKeyFile({ fileProblem }: HealthSource["keys"]): Finding[] {

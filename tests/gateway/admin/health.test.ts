@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
+import { revokeKey, rotateKey } from "../../../scripts/keys/key-lines.ts";
 import { healthOf } from "../../../gateway/src/admin/health.ts";
 import { Viewer } from "../../../gateway/src/admin/viewer.ts";
 import { Consumer } from "../../../gateway/src/auth/consumer.ts";
@@ -10,6 +11,8 @@ import { admin, threeKeys } from "../../../test-support/gateway/admin-api.ts";
 import { startFake, startGateway, type TestGateway } from "../../../test-support/gateway/gateway-harness.ts";
 import { fileOf } from "../../../test-support/gateway/key-requests.ts";
 import { controlIntervals } from "../../../test-support/gateway/repeating-timers.ts";
+
+const HOUR_MS = 3_600_000;
 
 async function findings(gateway: TestGateway, check: string, key?: string) {
   const { findings: all } = await admin(gateway, "health", key === undefined ? {} : { key });
@@ -131,6 +134,27 @@ test("warns about keys that expire within two weeks, an ordinary key only about 
   ]);
   expect(await findings(gateway, "key_expiry", ada.key)).toHaveLength(1);
   expect(await findings(gateway, "key_expiry", bob.key)).toEqual([]);
+});
+
+test("warns about no key that is being rotated, and of two that expire only about the later one", async () => {
+  const [rotated, expired] = [newKey("ada", []), newKey("bob", ["expires=2020-01-01"])];
+  const { lines } = rotateKey([rotated.line], "ada", 24 * HOUR_MS);
+  const inFiveDays = `expires=${new Date(Date.now() + 120 * HOUR_MS).toISOString()}`;
+  const tomorrow = `expires=${new Date(Date.now() + 24 * HOUR_MS).toISOString()}`;
+  const [first, second] = [newKey("cy", [tomorrow]), newKey("cy", [inFiveDays])];
+  const root = newKey("root", ["admin"]);
+  const all = [...lines, expired.line, newKey("bob", []).line, first.line, second.line, root.line];
+  const gateway = await startGateway(await startFake(), { API_KEYS: all.join(";") });
+  const [warning, ...others] = await findings(gateway, "key_expiry", root.key);
+  expect(others).toEqual([]);
+  expect(warning).toMatchObject({
+    subject: "cy",
+    message: `The key cy expires at ${inFiveDays.slice("expires=".length)}.`,
+  });
+  // Both commands of the advice succeed, one after the other.
+  const [, id] =
+    /revoke cy (\w+)\. Then replace it: npm run keys -- rotate cy\.$/.exec(warning?.advice ?? "") ?? [];
+  expect(() => rotateKey(revokeKey(all, "cy", id).lines, "cy", 0)).not.toThrow();
 });
 
 test.each([
