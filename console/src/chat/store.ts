@@ -7,6 +7,7 @@ import {
   defaultSettings,
   thinkingLevels,
 } from "./conversation.ts";
+import { mergeChats } from "./merge.ts";
 
 // Chats are stored in this browser, without images, which are too large for its storage.
 const storage = () => localStorage;
@@ -17,6 +18,9 @@ const MAX_CHATS = 30;
 export const chatSettings = signal<ChatSettings>(loadSettings());
 export const conversations = signal<readonly Conversation[]>(load(storage, CHATS, isConversations) ?? []);
 const currentId = signal<string | undefined>(conversations.value[0]?.id);
+
+/** The stored chats as this tab last saw them. */
+let known = conversations.value;
 
 /** The selected chat; undefined for a new one. */
 export const current = computed(() => conversations.value.find(({ id }) => id === currentId.value));
@@ -29,11 +33,26 @@ export function persistChats(): void {
     const chats = conversations.value;
     // Do not save many times a second while streaming.
     if (chats.some(({ messages }) => messages.some(({ state }) => state === "streaming"))) return;
-    const stored = chats.map((chat) => ({ ...chat, messages: chat.messages.map(withoutImages) }));
+    const merged = mergeStored(chats);
+    const stored = merged.map((chat) => ({ ...chat, messages: chat.messages.map(withoutImages) }));
     // Drops the oldest chats if the browser's storage is full.
-    for (let count = stored.length; count >= 0 && !save(storage, CHATS, stored.slice(0, count)); count >>= 1)
-      if (count === 0) break;
+    let count = stored.length;
+    while (!save(storage, CHATS, stored.slice(0, count)) && count > 0) count >>= 1;
+    known = stored.slice(0, count);
+    conversations.value = merged;
   });
+  // Another tab has stored its chats.
+  addEventListener("storage", ({ key }) => {
+    if (key === CHATS) conversations.value = mergeStored(conversations.value);
+  });
+}
+
+/** Merges with what other tabs have stored; returns the same array if that changes nothing. */
+function mergeStored(chats: readonly Conversation[]): readonly Conversation[] {
+  const stored = load(storage, CHATS, isConversations) ?? [];
+  const merged = mergeChats(known, chats, stored).slice(0, MAX_CHATS);
+  known = stored;
+  return merged.length === chats.length && merged.every((chat, n) => chat === chats[n]) ? chats : merged;
 }
 
 export function changeSettings(change: Partial<ChatSettings>): void {
@@ -70,7 +89,8 @@ export function changeLastMessage(id: string, change: Partial<ChatMessage>): voi
   conversations.value = conversations.value.map((chat) => {
     const last = chat.messages.at(-1);
     if (chat.id !== id || last === undefined) return chat;
-    return { ...chat, messages: [...chat.messages.slice(0, -1), { ...last, ...change }] };
+    const messages = [...chat.messages.slice(0, -1), { ...last, ...change }];
+    return { ...chat, changedAt: Date.now(), messages };
   });
 }
 
