@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { Consumer } from "../auth/consumer.ts";
+import { extendVary } from "../lib/vary.ts";
 
 const NOBODY = new Consumer({});
 
@@ -15,7 +16,7 @@ export function redirectBrowsers(app: FastifyInstance): void {
       done();
       return;
     }
-    void reply.header("vary", "Accept");
+    void reply.header("vary", extendVary(reply.getHeader("vary"), "Accept"));
     if (!acceptsHtml(request.headers.accept)) {
       done();
       return;

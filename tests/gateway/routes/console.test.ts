@@ -72,6 +72,15 @@ describe("the root path", () => {
     expect(head).toMatchObject({ status: 302, headers: { location: "console/", vary: "Accept" } });
   });
 
+  it("names all headers that the response to a page of an allowed origin depends on", async () => {
+    const gateway = await start();
+    const origin = "http://localhost:3000";
+    const varyOf = async (path: string) =>
+      (await sendRaw(gateway, path, { headers: { ...BROWSER, origin } })).headers["vary"];
+    expect(await varyOf("/")).toBe("Origin, Accept");
+    expect(await varyOf("/console/")).toBe("Origin, Accept-Encoding");
+  });
+
   it("redirects browsers without a key, but requires one from other clients", async () => {
     const gateway = await start({ API_KEYS: newKey("alice", []).line });
     const opened = await fetch(gateway.url, { headers: BROWSER });

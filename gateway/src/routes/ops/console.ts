@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { bestVariant, type ConsoleFile, isKnown, PAGE } from "../../console/console-files.ts";
 import { ApiError } from "../../errors.ts";
+import { extendVary } from "../../lib/vary.ts";
 import { describe } from "../../openapi/operation.ts";
 
 // The page has no inline code, evaluates nothing, and only connects to its own origin. Images in a chat are data URLs
@@ -68,7 +69,7 @@ function sendFile(
     ...HEADERS,
     "cache-control": file.cacheControl,
     etag: variant.etag,
-    vary: "Accept-Encoding",
+    vary: extendVary(reply.getHeader("vary"), "Accept-Encoding"),
   });
   if (isKnown(variant, headers["if-none-match"])) return reply.code(304).send();
   if (variant.encoding !== "identity") void reply.header("content-encoding", variant.encoding);
