@@ -43,14 +43,26 @@ export function handleErrors(app: FastifyInstance): void {
 
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?", 1)[0] ?? "";
-    const allowed = methodsOf.get(path);
-    if (allowed === undefined) throw new ApiError("route_not_found");
-    const methods = [...allowed].join(", ");
+    const allowed = [...methodsOf].filter(([pattern]) => matchesPattern(path, pattern));
+    if (allowed.length === 0) throw new ApiError("route_not_found");
+    const methods = [...new Set(allowed.flatMap(([, each]) => [...each]))].join(", ");
     void reply.header("allow", methods);
     throw new ApiError("method_not_allowed", {
       message: `The route does not support ${request.method}. Use ${methods}.`,
     });
   });
+}
+
+/** @param pattern of a route, such as `/v1/responses/:id` or `/v1/models/*` */
+function matchesPattern(path: string, pattern: string): boolean {
+  const expected = pattern.split("/");
+  const segments = path.split("/");
+  return (
+    (expected.at(-1) === "*" ? segments.length >= expected.length : segments.length === expected.length) &&
+    expected.every(
+      (each, n) => each === "*" || each === segments[n] || (each.startsWith(":") && segments[n] !== ""),
+    )
+  );
 }
 
 /**

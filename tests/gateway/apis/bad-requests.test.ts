@@ -161,6 +161,26 @@ test("returns 405 with the Allow header for an unsupported method", async () => 
   expect((await errorOf(response)).code).toBe("method_not_allowed");
 });
 
+test.each([
+  ["PUT", "/v1/responses/resp_1", "GET, HEAD, DELETE"],
+  ["POST", "/v1/responses/resp_1/input_items", "GET, HEAD"],
+  ["PUT", "/v1/models/a/b", "GET, HEAD"],
+  ["GET", "/api/blobs/sha256:1", "HEAD, POST"],
+])("returns 405 for %s %s, whose route has parameters", async (method, path, allow) => {
+  const gateway = await startGateway(await startFake());
+  const response = await fetch(gateway.url + path, { method });
+  expect(response.status).toBe(405);
+  expect(response.headers.get("allow")?.split(", ").sort()).toEqual(allow.split(", ").sort());
+});
+
+test.each(["/v1/responses/resp_1/other", "/v1/chat", "/v1/responses/resp_1/input_items/1"])(
+  "returns 404 for %s, which only begins like a route",
+  async (path) => {
+    const gateway = await startGateway(await startFake());
+    expect((await fetch(gateway.url + path, { method: "PUT" })).status).toBe(404);
+  },
+);
+
 test("returns 400 in OpenAI format for a path that cannot be decoded", async () => {
   const gateway = await startGateway(await startFake());
   const response = await fetch(`${gateway.url}/%zz`);
