@@ -1,8 +1,13 @@
-import { MAX_DEPTH } from "./limits.ts";
+import { MAX_DEPTH, MAX_KEY_BYTES } from "./limits.ts";
 
 // The native parser takes at most a few milliseconds for this length.
 const MAX_LENGTH = 256 * 1024;
 const MAX_VALUES = 16_384;
+
+// A character of JavaScript takes at most three bytes of UTF-8.
+const MAX_KEY_LENGTH = MAX_KEY_BYTES / 3;
+
+const WHITESPACE: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
 // All integers with fewer digits are exact as doubles.
 const SAFE_DIGITS = 15;
@@ -11,6 +16,7 @@ const QUOTE = 0x22;
 const COMMA = 0x2c;
 const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
+const COLON = 0x3a;
 const UPPER_E = 0x45;
 const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
@@ -33,9 +39,12 @@ export function simpleJsonValues(text: string): number | undefined {
   for (let at = 0; at < length; at += 1) {
     const code = text.charCodeAt(at);
     switch (code) {
-      case QUOTE:
-        at = endOfString(text, at);
+      case QUOTE: {
+        const end = endOfString(text, at);
+        if (end - at > MAX_KEY_LENGTH && isBeforeColon(text, end)) return undefined;
+        at = end;
         break;
+      }
       case OPEN_BRACE:
       case OPEN_BRACKET:
         depth += 1;
@@ -61,6 +70,13 @@ export function simpleJsonValues(text: string): number | undefined {
   // `\u005f` is an escaped underscore.
   const isSimple = values <= MAX_VALUES && !text.includes("__proto__") && !text.includes("\\u005");
   return isSimple ? values : undefined;
+}
+
+/** Whether a string that ends here is a key. */
+function isBeforeColon(text: string, end: number): boolean {
+  let at = end + 1;
+  while (WHITESPACE.has(text.charCodeAt(at))) at += 1;
+  return text.charCodeAt(at) === COLON;
 }
 
 function isDigit(code: number): boolean {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { JsonLimitError } from "../../../../gateway/src/lib/json/limits.ts";
 import { JsonParser } from "../../../../gateway/src/lib/json/parser.ts";
 import { JsonSyntaxError } from "../../../../gateway/src/lib/json/syntax-error.ts";
 import { simpleJsonValues } from "../../../../gateway/src/lib/json/scan.ts";
@@ -81,6 +82,20 @@ test.each([
   [`[${"0,".repeat(20_000)}0]`, undefined],
 ])("counts the values of simple JSON, undefined if it is not simple: %j, %j", (text, values) => {
   expect(simpleJsonValues(text)).toBe(values);
+});
+
+test.each([
+  ["a key that the parser rejects", `{"${"k".repeat(16_385)}":1}`],
+  ["such a key before spaces", `{"${"k".repeat(20_000)}" \n\t:1}`],
+  ["a key of fewer characters than bytes", `{"${"漢".repeat(5462)}":1}`],
+])("simple JSON does not contain %s", (_kind, text) => {
+  expect(() => parse(text, 4096)).toThrow(JsonLimitError);
+  expect(simpleJsonValues(text)).toBeUndefined();
+});
+
+test("simple JSON contains strings of any length that are not keys", () => {
+  const long = "k".repeat(20_000);
+  expect(simpleJsonValues(`{"a":"${long}","b":["${long}" , 1]}`)).toBe(5);
 });
 
 test("jsonPieces yields the output of JSON.stringify in bounded pieces", async () => {
