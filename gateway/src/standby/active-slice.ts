@@ -1,12 +1,7 @@
 import { isIPv6 } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
-import { type ApiServer, unexpectedStatus } from "./api-server.ts";
-
-const OK = 200;
-const CREATED = 201;
-const NOT_FOUND = 404;
-const CONFLICT = 409;
+import type { ApiServer } from "./api-server.ts";
 
 export interface SliceOptions {
   readonly namespace: string;
@@ -77,24 +72,15 @@ export class ActiveSlice {
     const own = contentOf(this.#name, this.#options);
     if (slice !== undefined && isSame(slice, own)) return true;
     if (!isAllowed()) return false;
-    const response =
-      slice === undefined
-        ? await this.#api.send("POST", this.#collection, own)
-        : await this.#api.send("PUT", this.#path, {
-            ...own,
-            metadata: { ...own.metadata, resourceVersion: slice.metadata.resourceVersion },
-          });
-    if (response.status === CONFLICT || response.status === NOT_FOUND) return false;
-    if (response.status !== OK && response.status !== CREATED)
-      throw unexpectedStatus("writing the EndpointSlice", response);
-    return true;
+    const what = "writing the EndpointSlice";
+    if (slice === undefined) return this.#api.write("POST", this.#collection, own, what);
+    const { resourceVersion } = slice.metadata;
+    const changed = { ...own, metadata: { ...own.metadata, resourceVersion } };
+    return this.#api.write("PUT", this.#path, changed, what);
   }
 
-  async #read(): Promise<Slice | undefined> {
-    const response = await this.#api.send("GET", this.#path);
-    if (response.status === NOT_FOUND) return undefined;
-    if (response.status !== OK) throw unexpectedStatus("reading the EndpointSlice", response);
-    return sliceSchema.parse(response.body);
+  #read(): Promise<Slice | undefined> {
+    return this.#api.read(this.#path, sliceSchema, "reading the EndpointSlice");
   }
 }
 

@@ -2,6 +2,12 @@ import { readFile } from "node:fs/promises";
 import { type IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import { join } from "node:path";
+import type * as z from "zod";
+
+const OK = 200;
+const CREATED = 201;
+const NOT_FOUND = 404;
+const CONFLICT = 409;
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -13,7 +19,7 @@ export interface ApiServerOptions {
   readonly timeoutMs: number;
 }
 
-export interface ApiResponse {
+interface ApiResponse {
   readonly status: number;
   readonly body: unknown;
 }
@@ -30,8 +36,32 @@ export class ApiServer {
     this.#options = options;
   }
 
+  /**
+   * @param what describes the action in errors
+   * @returns the object; undefined if it does not exist
+   * @throws Error if the API server does not respond or refuses
+   */
+  async read<T>(path: string, schema: z.ZodType<T>, what: string): Promise<T | undefined> {
+    const response = await this.#send("GET", path);
+    if (response.status === NOT_FOUND) return undefined;
+    if (response.status !== OK) throw unexpectedStatus(what, response);
+    return schema.parse(response.body);
+  }
+
+  /**
+   * @param what describes the action in errors
+   * @returns false if the object was modified or deleted concurrently
+   * @throws Error if the API server does not respond or refuses
+   */
+  async write(method: "POST" | "PUT", path: string, body: object, what: string): Promise<boolean> {
+    const response = await this.#send(method, path, body);
+    if (response.status === CONFLICT || response.status === NOT_FOUND) return false;
+    if (response.status !== OK && response.status !== CREATED) throw unexpectedStatus(what, response);
+    return true;
+  }
+
   /** @throws Error if there is no response in time, or it is too large */
-  async send(method: "GET" | "POST" | "PUT", path: string, body?: object): Promise<ApiResponse> {
+  async #send(method: "GET" | "POST" | "PUT", path: string, body?: object): Promise<ApiResponse> {
     const { host, port, accountFolder, timeoutMs } = this.#options;
     // The kubelet replaces the token before it expires, and the certificate when the cluster's changes.
     const [token, ca] = await Promise.all(
@@ -92,7 +122,7 @@ async function readJson(response: IncomingMessage): Promise<unknown> {
 }
 
 /** Builds the error for an unexpected status. The server's messages contain no secrets. */
-export function unexpectedStatus(what: string, { status, body }: ApiResponse): Error {
+function unexpectedStatus(what: string, { status, body }: ApiResponse): Error {
   const { message } = (body ?? {}) as { readonly message?: unknown };
   const details = typeof message === "string" ? `: ${message.slice(0, 500)}` : "";
   return new Error(`${what} failed with status ${status}${details}`);

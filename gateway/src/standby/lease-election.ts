@@ -1,12 +1,7 @@
 import * as z from "zod";
-import { type ApiServer, type ApiResponse, unexpectedStatus } from "./api-server.ts";
+import type { ApiServer } from "./api-server.ts";
 
 // Follows the rules of client-go's leader election, so that tools understand the Lease.
-
-const OK = 200;
-const CREATED = 201;
-const NOT_FOUND = 404;
-const CONFLICT = 409;
 
 const leaseSchema = z.looseObject({
   metadata: z.looseObject({ resourceVersion: z.string() }),
@@ -131,11 +126,8 @@ export class LeaseElection {
     this.#holder = this.#options.identity;
   }
 
-  async #read(): Promise<Lease | undefined> {
-    const response = await this.#api.send("GET", this.#path);
-    if (response.status === NOT_FOUND) return undefined;
-    if (response.status !== OK) throw unexpectedStatus("reading the Lease", response);
-    return leaseSchema.parse(response.body);
+  #read(): Promise<Lease | undefined> {
+    return this.#api.read(this.#path, leaseSchema, "reading the Lease");
   }
 
   #create(): Promise<boolean> {
@@ -153,19 +145,12 @@ export class LeaseElection {
         leaseTransitions: 0,
       },
     };
-    return this.#isWritten("creating the Lease", this.#api.send("POST", this.#collection, lease));
+    return this.#api.write("POST", this.#collection, lease, "creating the Lease");
   }
 
   /** @returns false if it was modified concurrently */
   #write(lease: object): Promise<boolean> {
-    return this.#isWritten("writing the Lease", this.#api.send("PUT", this.#path, lease));
-  }
-
-  async #isWritten(what: string, sent: Promise<ApiResponse>): Promise<boolean> {
-    const response = await sent;
-    if (response.status === CONFLICT || response.status === NOT_FOUND) return false;
-    if (response.status !== OK && response.status !== CREATED) throw unexpectedStatus(what, response);
-    return true;
+    return this.#api.write("PUT", this.#path, lease, "writing the Lease");
   }
 }
 
