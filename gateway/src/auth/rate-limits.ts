@@ -33,9 +33,6 @@ export class RateLimits {
   readonly #month: Budget | undefined;
   /** All limits on tokens. */
   readonly #tokenQuotas: readonly Quota[];
-  readonly #perDay: number | undefined;
-  readonly #perMonth: number | undefined;
-  readonly #concurrent: number;
   readonly #limits: SharedLimits;
   readonly #shared: SharedUsage | undefined;
   /** Milliseconds per token of the last response. */
@@ -63,9 +60,6 @@ export class RateLimits {
     shared?.register(this.#limits, usage);
     this.#usage = usage;
     this.#onUse = onUse;
-    this.#perDay = tokensPerDay;
-    this.#perMonth = tokensPerMonth;
-    this.#concurrent = concurrent;
     if (requestsPerMinute !== undefined) this.#requests = new TokenBucket(requestsPerMinute, usage.requests);
     if (tokensPerMinute !== undefined) this.#tokens = new TokenBucket(tokensPerMinute, usage.tokens);
     if (tokensPerDay !== undefined) this.#day = new Budget(tokensPerDay, usage.day);
@@ -85,23 +79,19 @@ export class RateLimits {
 
   /** Counts a request that does not use a model. */
   countLookup(): Verdict {
-    if (this.#requests === undefined) return undefined;
-    return this.#takeShared({ requests: 1 }, 1) ?? this.#takeMore(this.#requests, 1);
+    return this.#requests === undefined ? undefined : this.#takeRequests(this.#requests, 1);
   }
 
   /** Counts a request as in flight, until `leave`. */
   enter(): Verdict {
-    if (this.#isLimited) {
-      const taking = this.#takeShared({ requests: 1, enters: true }, 1);
-      if (taking !== undefined) return taking;
-    }
-    return this.#enter();
+    if (!this.#isLimited) return this.#enter();
+    return this.#take({ requests: 1, enters: true }, () => this.#enter());
   }
 
   #enter(): ApiError | undefined {
     const usage = this.#usage;
-    if (usage.concurrent + usage.othersConcurrent >= this.#concurrent)
-      return tooManyConcurrent(this.#concurrent);
+    if (usage.concurrent + usage.othersConcurrent >= this.#limits.concurrent)
+      return tooManyConcurrent(this.#limits.concurrent);
     if (this.#requests !== undefined && this.#requests.left < 1) {
       return exceededError(this.#requests, "requests", 1);
     }
@@ -127,14 +117,16 @@ export class RateLimits {
     const requests = this.#requests;
     if (requests === undefined || count <= 0) return undefined;
     if (count >= requests.limit) return batchTooLarge(count + 1, requests.limit, param);
-    return this.#takeShared({ requests: count }, count) ?? this.#takeMore(requests, count);
+    return this.#takeRequests(requests, count);
   }
 
-  #takeMore(requests: TokenBucket, count: number): ApiError | undefined {
-    if (requests.left < count) return exceededError(requests, "requests", count);
-    requests.use(count);
-    this.#onUse();
-    return undefined;
+  #takeRequests(requests: TokenBucket, count: number): Verdict {
+    return this.#take({ requests: count }, () => {
+      if (requests.left < count) return exceededError(requests, "requests", count);
+      requests.use(count);
+      this.#onUse();
+      return undefined;
+    });
   }
 
   /**
@@ -222,29 +214,21 @@ export class RateLimits {
 
   /** Whether `enter` has to check anything. */
   get #isLimited(): boolean {
-    return this.#requests !== undefined || this.limitsTokens || this.#concurrent !== Infinity;
+    return this.#requests !== undefined || this.limitsTokens || this.#limits.concurrent !== Infinity;
   }
 
-  /**
-   * Takes from the shared usage. Undefined if usage is not shared.
-   *
-   * @param needed the amount that would have admitted the request
-   */
-  #takeShared(demand: Demand, needed: number): Promise<ApiError | undefined> | undefined {
+  /** Takes from the shared usage, or from this gateway's if usage is not shared or the store is unreachable. */
+  #take(demand: Demand, takeLocally: () => ApiError | undefined): Verdict {
     const shared = this.#shared;
-    if (shared?.isUp !== true) return undefined;
+    if (shared?.isUp !== true) return takeLocally();
     return shared.take(this.#limits, this.#usage, demand).then((result) => {
-      if (result === undefined)
-        return demand.enters === true ? this.#enter() : this.#takeLocally(demand.requests);
+      if (result === undefined) return takeLocally();
       this.#onUse();
       const { rejectedBy } = result;
       if (rejectedBy === undefined) return undefined;
-      return this.#rejection(rejectedBy, rejectedBy === "requests" ? needed : 1 + this.#usage.reserved);
+      const needed = rejectedBy === "requests" ? demand.requests : 1 + this.#usage.reserved;
+      return this.#rejection(rejectedBy, needed);
     });
-  }
-
-  #takeLocally(count: number): ApiError | undefined {
-    return this.#requests === undefined ? undefined : this.#takeMore(this.#requests, count);
   }
 
   #rejection(limit: SharedLimit, needed: number): ApiError {
@@ -253,7 +237,7 @@ export class RateLimits {
     const quota = { tokens: this.#tokens, day: this.#day, month: this.#month };
     const used = limit === "concurrent" || limit === "requests" ? undefined : quota[limit];
     return used === undefined
-      ? tooManyConcurrent(this.#concurrent)
+      ? tooManyConcurrent(this.#limits.concurrent)
       : exceededError(used, "tokens", Math.min(needed, used.limit));
   }
 
@@ -265,9 +249,9 @@ export class RateLimits {
     return {
       requestsPerMinute: rate(this.#requests, 0),
       tokensPerMinute: rate(this.#tokens, reserved),
-      concurrent: { limit: this.#concurrent, used: concurrent + othersConcurrent },
-      day: { limit: this.#perDay, used: day.used, resetsAt: day.resetsAt },
-      month: { limit: this.#perMonth, used: month.used, resetsAt: month.resetsAt },
+      concurrent: { limit: this.#limits.concurrent, used: concurrent + othersConcurrent },
+      day: { limit: this.#limits.tokensPerDay, used: day.used, resetsAt: day.resetsAt },
+      month: { limit: this.#limits.tokensPerMonth, used: month.used, resetsAt: month.resetsAt },
     };
   }
 
