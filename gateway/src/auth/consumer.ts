@@ -1,8 +1,7 @@
 import type { BlockList } from "node:net";
-import { isIPv4 } from "node:net";
+import { blockListOf, contains, plainAddress } from "../lib/network/cidr.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { KeyDefinition } from "./api-keys.ts";
-import { blockListOf } from "./key-fields.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { allowsRoute } from "./route-groups.ts";
 
@@ -46,8 +45,6 @@ export class Consumer {
    *   address
    */
   allowsAddress(client: { readonly ip: string }): boolean {
-    if (this.#from === undefined) return true;
-    const plain = client.ip.replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "");
-    return this.#from.check(plain, isIPv4(plain) ? "ipv4" : "ipv6");
+    return this.#from === undefined || contains(this.#from, plainAddress(client.ip));
   }
 }

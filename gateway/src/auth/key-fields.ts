@@ -1,4 +1,4 @@
-import { BlockList, isIP } from "node:net";
+import { isNetwork } from "../lib/network/cidr.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import { isRoutePattern, ROUTE_GROUPS } from "./route-groups.ts";
 
@@ -103,24 +103,6 @@ export function expiryOf(value: string): number | undefined {
   if (time === undefined) return midnight + DAY;
   const moment = Date.parse(value);
   return Number.isNaN(moment) ? undefined : moment;
-}
-
-/** Builds a BlockList from addresses and networks. */
-export function blockListOf(networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = "", prefix] = network.split("/");
-    const family = isIP(address) === 4 ? "ipv4" : "ipv6";
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
-  }
-  return list;
-}
-
-function isNetwork(text: string): boolean {
-  const [, address = "", prefix] = /^([0-9a-fA-F:.]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
-  const version = isIP(address);
-  return version !== 0 && Number(prefix ?? 0) <= (version === 4 ? 32 : 128);
 }
 
 function count(name: string, toFields: (count: number) => Partial<KeyFields>): Field {

@@ -1,5 +1,6 @@
 import dns from "node:dns/promises";
-import { BlockList, isIP } from "node:net";
+import { type BlockList, isIP } from "node:net";
+import { blockListOf, contains, isNetwork, plainAddress } from "./cidr.ts";
 
 /** Trusted proxies by address, network in CIDR notation, or host name. */
 export interface ProxyList {
@@ -15,20 +16,15 @@ const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
  * @throws Error naming an invalid entry
  */
 export function parseProxies(entries: readonly string[]): ProxyList {
-  const networks = new BlockList();
+  const networks: string[] = [];
   const hosts: string[] = [];
   for (const entry of entries) {
-    const [address = "", prefix, ...more] = entry.split("/");
-    const version = isIP(address);
-    const bits = version === 4 ? 32 : 128;
-    if (version !== 0 && prefix === undefined) networks.addAddress(address, familyOf(address));
-    else if (version !== 0 && /^\d{1,3}$/.test(prefix ?? "") && Number(prefix) <= bits && more.length === 0)
-      networks.addSubnet(address, Number(prefix), familyOf(address));
+    if (isNetwork(entry)) networks.push(entry);
     // An address with too many numbers looks like a host name.
     else if (HOST_NAME.test(entry) && /[a-z]/i.test(entry)) hosts.push(entry.toLowerCase());
     else throw new Error(`${entry} is not an address, network or host name`);
   }
-  return { networks, hosts };
+  return { networks: blockListOf(networks), hosts };
 }
 
 /**
@@ -47,9 +43,7 @@ export class TrustedProxies {
   /** @param address undefined for a closed connection; may be IPv4-mapped */
   trusts(address: string | undefined): boolean {
     const plain = plainAddress(address ?? "");
-    return (
-      this.#resolved.has(plain) || (isIP(plain) !== 0 && this.#list.networks.check(plain, familyOf(plain)))
-    );
+    return this.#resolved.has(plain) || contains(this.#list.networks, plain);
   }
 
   /** Whether a host name must be resolved to decide about an address. */
@@ -88,13 +82,4 @@ export function clientAddress(sender: Sender): string | undefined {
   }
   const { remoteAddress } = sender.socket;
   return remoteAddress === undefined ? undefined : plainAddress(remoteAddress);
-}
-
-/** Removes the prefix of IPv4-mapped addresses ("::ffff:10.0.0.1") and zones ("fe80::1%eth0"). */
-function plainAddress(address: string): string {
-  return address.includes(":") ? address.replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "") : address;
-}
-
-function familyOf(address: string): "ipv4" | "ipv6" {
-  return isIP(address) === 4 ? "ipv4" : "ipv6";
 }
