@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import type { ErrorCode } from "../errors.ts";
+import { roundToTenths } from "../lib/round-to-tenths.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { FinishedRequest } from "./contract/requests.ts";
 import { cutText } from "./cut-text.ts";
@@ -237,6 +238,7 @@ function textOf(
   };
 }
 
+/** Ollama may report negative times. */
 function rounded(value: number): number {
-  return Math.round(Math.max(0, value) * 10) / 10;
+  return roundToTenths(Math.max(0, value));
 }

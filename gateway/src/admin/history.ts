@@ -1,5 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { LoadOutcome } from "../backends/model-loader.ts";
+import { percentile, RecentValues } from "../lib/recent-values.ts";
+import { roundToTenths } from "../lib/round-to-tenths.ts";
 import { type ErrorKind, type History, errorKinds } from "./contract/history.ts";
 import { errorKindOf } from "./error-kind.ts";
 import type { Viewer } from "./viewer.ts";
@@ -24,7 +26,7 @@ type Count = (typeof COUNTS)[number];
 type Amount = (typeof AMOUNTS)[number];
 
 /** State at the end of an interval. */
-export interface Standing {
+interface Standing {
   readonly inFlight: number;
   readonly queued: number;
   readonly memoryBytes: number;
@@ -38,25 +40,6 @@ interface LoadEvent {
   readonly backend: string;
   readonly milliseconds: number;
   readonly error: string | null;
-}
-
-/** The last values measured in an interval. */
-class Samples {
-  readonly #values = new Float32Array(SAMPLES);
-  #count = 0;
-
-  add(value: number): void {
-    this.#values[this.#count % SAMPLES] = value;
-    this.#count += 1;
-  }
-
-  /** NaN for an interval without samples. */
-  take(): { readonly p50: number; readonly p95: number } {
-    const sorted = this.#values.slice(0, Math.min(this.#count, SAMPLES)).sort();
-    const at = (share: number): number => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? NaN;
-    this.#count = 0;
-    return { p50: at(0.5), p95: at(0.95) };
-  }
 }
 
 function columns<Name extends string, Values>(
@@ -81,8 +64,8 @@ export class HistoryRecorder {
   #promptTokens = 0;
   #generatedTokens = 0;
   #generatedBefore = 0;
-  readonly #firstToken = new Samples();
-  readonly #queue = new Samples();
+  readonly #firstToken = new RecentValues(SAMPLES);
+  readonly #queue = new RecentValues(SAMPLES);
 
   readonly #loadEvents: LoadEvent[] = [];
 
@@ -117,8 +100,8 @@ export class HistoryRecorder {
   endInterval(now: number, { inFlight, queued, memoryBytes, tokensInFlight }: Standing): void {
     const point = this.#points % POINTS;
     const generated = this.#generatedTokens + tokensInFlight;
-    const firstToken = this.#firstToken.take();
-    const queue = this.#queue.take();
+    const firstToken = this.#firstToken.sorted();
+    const queue = this.#queue.sorted();
     this.#at[point] = Math.round(now / 1000);
     this.#memory[point] = memoryBytes;
     this.#setCounts(point, {
@@ -132,21 +115,23 @@ export class HistoryRecorder {
       // Estimates may turn out too high.
       generated_tokens_per_second: Math.max(0, generated - this.#generatedBefore) / INTERVAL_SECONDS,
       prompt_tokens_per_second: this.#promptTokens / INTERVAL_SECONDS,
-      first_token_p50_ms: firstToken.p50,
-      first_token_p95_ms: firstToken.p95,
-      queue_p50_ms: queue.p50,
-      queue_p95_ms: queue.p95,
+      first_token_p50_ms: percentile(firstToken, 0.5) ?? NaN,
+      first_token_p95_ms: percentile(firstToken, 0.95) ?? NaN,
+      queue_p50_ms: percentile(queue, 0.5) ?? NaN,
+      queue_p95_ms: percentile(queue, 0.95) ?? NaN,
     });
     this.#points += 1;
     this.#requests = this.#loads = this.#promptTokens = this.#generatedTokens = 0;
     this.#generatedBefore = tokensInFlight;
+    this.#firstToken.clear();
+    this.#queue.clear();
     for (const kind of errorKinds) this.#errors[kind] = 0;
   }
 
   show(viewer: Viewer): History {
     const list = (values: ArrayLike<number>): number[] => this.#inOrder(values);
-    const perhaps = (values: ArrayLike<number>) =>
-      list(values).map((value) => (Number.isNaN(value) ? null : tenths(value)));
+    const nullable = (values: ArrayLike<number>) =>
+      list(values).map((value) => (Number.isNaN(value) ? null : roundToTenths(value)));
     const [counts, amounts] = [this.#counts, this.#amounts];
     return {
       interval_seconds: INTERVAL_SECONDS,
@@ -156,12 +141,12 @@ export class HistoryRecorder {
         ErrorKind,
         number[]
       >,
-      generated_tokens_per_second: list(amounts.generated_tokens_per_second).map(tenths),
-      prompt_tokens_per_second: list(amounts.prompt_tokens_per_second).map(tenths),
-      first_token_p50_ms: perhaps(amounts.first_token_p50_ms),
-      first_token_p95_ms: perhaps(amounts.first_token_p95_ms),
-      queue_p50_ms: perhaps(amounts.queue_p50_ms),
-      queue_p95_ms: perhaps(amounts.queue_p95_ms),
+      generated_tokens_per_second: list(amounts.generated_tokens_per_second).map(roundToTenths),
+      prompt_tokens_per_second: list(amounts.prompt_tokens_per_second).map(roundToTenths),
+      first_token_p50_ms: nullable(amounts.first_token_p50_ms),
+      first_token_p95_ms: nullable(amounts.first_token_p95_ms),
+      queue_p50_ms: nullable(amounts.queue_p50_ms),
+      queue_p95_ms: nullable(amounts.queue_p95_ms),
       in_flight: list(counts.in_flight),
       queued: list(counts.queued),
       memory_bytes: list(this.#memory),
@@ -172,7 +157,7 @@ export class HistoryRecorder {
           at: new Date(at).toISOString(),
           model,
           backend: viewer.backend(backend),
-          milliseconds: tenths(milliseconds),
+          milliseconds: roundToTenths(milliseconds),
           error,
         })),
     };
@@ -191,8 +176,4 @@ export class HistoryRecorder {
     const first = this.#points - length;
     return Array.from({ length }, (_, index) => values[(first + index) % POINTS] ?? 0);
   }
-}
-
-function tenths(value: number): number {
-  return Math.round(value * 10) / 10;
 }

@@ -1,5 +1,6 @@
 import type { AppContext } from "../app-context.ts";
 import type { Backend } from "../backends/backend.ts";
+import { roundToTenths } from "../lib/round-to-tenths.ts";
 import type { OllamaRunning } from "../ollama/types.ts";
 import type { Activity, ActiveRequest } from "./activity.ts";
 import type { Phase } from "./contract/common.ts";
@@ -59,7 +60,7 @@ function stateOf(backend: Backend, loads: AppContext["backends"]["loader"]["pend
   return {
     name,
     state: availability(backend),
-    probe_ms: probeMs === undefined ? null : Math.round(probeMs * 10) / 10,
+    probe_ms: probeMs === undefined ? null : roundToTenths(probeMs),
     slots_used: inFlight,
     slots_limit: slots,
     loading: loads.filter((load) => load.backend === backend).map(({ model }) => model),
@@ -80,7 +81,7 @@ function installedModels(backends: readonly Backend[], viewer: Viewer): Installe
       if (!viewer.allows(name)) continue;
       let model = models.get(name);
       if (model === undefined) {
-        model = { name, size_bytes: byteCount(size) ?? 0, modified_at: modifiedAt, backends: [] };
+        model = { name, size_bytes: validCount(size) ?? 0, modified_at: modifiedAt, backends: [] };
         models.set(name, model);
       }
       if (viewer.admin) model.backends.push(backend.name);
@@ -90,7 +91,7 @@ function installedModels(backends: readonly Backend[], viewer: Viewer): Installe
 }
 
 function loadedModel(model: OllamaRunning, backend: Backend, now: number, viewer: Viewer): LoadedModel {
-  const [size, vram] = [byteCount(model.size), byteCount(model.size_vram)];
+  const [size, vram] = [validCount(model.size), validCount(model.size_vram)];
   // Converted to the local clock.
   const expires = Date.parse(model.expires_at ?? "") - backend.clockAheadMs;
   const isKnown = Number.isFinite(expires) && Math.abs(expires - now) < FOREVER_MS;
@@ -100,13 +101,13 @@ function loadedModel(model: OllamaRunning, backend: Backend, now: number, viewer
     size_bytes: size ?? null,
     vram_bytes: vram ?? null,
     gpu_share: size === undefined || size === 0 || vram === undefined ? null : Math.min(1, vram / size),
-    context_tokens: byteCount(model.context_length) ?? null,
+    context_tokens: validCount(model.context_length) ?? null,
     expires_at: isKnown ? new Date(expires).toISOString() : null,
   };
 }
 
 /** Validates a number reported by Ollama. */
-function byteCount(value: unknown): number | undefined {
+function validCount(value: unknown): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { ApiError } from "../errors.ts";
 import type { Log } from "./log.ts";
-import { roundMs } from "./milliseconds.ts";
+import { roundToTenths } from "../lib/round-to-tenths.ts";
 import { PROBES } from "./probe-routes.ts";
 
 const PARAMETER_NAME = /^[a-z][A-Za-z0-9_]*([.[][A-Za-z0-9_.[\]]*)?$/;
@@ -36,7 +36,7 @@ export function logRequest(log: Log, request: FastifyRequest, status: number, pr
     queue_ms: maybeRounded(record.admitted?.queueMs),
     load_ms: maybeRounded(record.admitted?.loadMs),
     first_token_ms: maybeRounded(record.firstTokenMs),
-    total_ms: roundMs(record.elapsedMs()),
+    total_ms: roundToTenths(record.elapsedMs()),
     error: record.error?.code,
     origin: originOf(record.error),
     prompt: record.prompt,
@@ -79,5 +79,5 @@ function levelOf(
 }
 
 function maybeRounded(milliseconds: number | undefined): number | undefined {
-  return milliseconds === undefined ? undefined : roundMs(milliseconds);
+  return milliseconds === undefined ? undefined : roundToTenths(milliseconds);
 }

@@ -5,7 +5,7 @@ import type { IndexedMember } from "../lib/indexed-set.ts";
 import type { OllamaEmbeddings, OllamaEvent } from "../ollama/types.ts";
 import type { AdmittedRequest } from "../scheduling/admitted-request.ts";
 import { type Usage, sumOf, usageOf } from "../ollama/usage.ts";
-import { roundMs } from "./milliseconds.ts";
+import { roundToTenths } from "../lib/round-to-tenths.ts";
 import type { Trace } from "./trace-context.ts";
 
 const NS_PER_MS = 1e6;
@@ -209,10 +209,10 @@ export class RequestRecord implements IndexedMember {
   /** Time spent so far, as the value of a Server-Timing header. */
   serverTiming(): string {
     const { admitted } = this;
-    let parts = `queue;dur=${roundMs(admitted?.queueMs ?? 0)}, load;dur=${roundMs(admitted?.loadMs ?? 0)}`;
-    if (this.firstTokenMs !== undefined) parts += `, first-token;dur=${roundMs(this.firstTokenMs)}`;
+    let parts = `queue;dur=${roundToTenths(admitted?.queueMs ?? 0)}, load;dur=${roundToTenths(admitted?.loadMs ?? 0)}`;
+    if (this.firstTokenMs !== undefined) parts += `, first-token;dur=${roundToTenths(this.firstTokenMs)}`;
     if (this.usage !== undefined) {
-      parts += `, prompt;dur=${roundMs(this.promptMs)}, generate;dur=${roundMs(this.generationMs)}`;
+      parts += `, prompt;dur=${roundToTenths(this.promptMs)}, generate;dur=${roundToTenths(this.generationMs)}`;
     }
     return parts;
   }

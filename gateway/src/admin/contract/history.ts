@@ -18,7 +18,7 @@ export type ErrorKind = (typeof errorKinds)[number];
 
 const counts = z.array(count);
 const amounts = z.array(amount);
-const perhaps = z.array(amount.nullable()).describe("null if nothing was measured.");
+const nullable = z.array(amount.nullable()).describe("null if nothing was measured.");
 
 /** `GET /admin/history`. Every array has one value per point, oldest first. */
 export const history = () =>
@@ -33,10 +33,10 @@ export const history = () =>
       .describe("Failed requests, by kind of error."),
     generated_tokens_per_second: amounts,
     prompt_tokens_per_second: amounts,
-    first_token_p50_ms: perhaps,
-    first_token_p95_ms: perhaps,
-    queue_p50_ms: perhaps,
-    queue_p95_ms: perhaps,
+    first_token_p50_ms: nullable,
+    first_token_p95_ms: nullable,
+    queue_p50_ms: nullable,
+    queue_p95_ms: nullable,
     in_flight: counts.describe("Requests with a slot at the end of the interval."),
     queued: counts.describe("Queued requests at the end of the interval."),
     memory_bytes: counts.describe("Resident memory of the gateway."),
