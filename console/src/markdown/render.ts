@@ -23,27 +23,10 @@ const marked = new Marked({
 });
 
 const ALLOWED: Config & { RETURN_DOM_FRAGMENT: true } = {
-  ALLOWED_TAGS: [
-    ...[
-      "a",
-      "blockquote",
-      "br",
-      "code",
-      "del",
-      "em",
-      "h1",
-      "h2",
-      "h3",
-      "h4",
-      "h5",
-      "h6",
-      "hr",
-      "li",
-      "ol",
-      "p",
-    ],
-    ...["pre", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"],
-  ],
+  ALLOWED_TAGS:
+    "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul".split(
+      " ",
+    ),
   ALLOWED_ATTR: ["href", "start", "class", "align"],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
   ALLOW_DATA_ATTR: false,

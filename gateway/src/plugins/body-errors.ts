@@ -11,14 +11,13 @@ import {
 } from "../lib/json/limits.ts";
 import { JsonSyntaxError } from "../lib/json/syntax-error.ts";
 import { writePath } from "../lib/json/path.ts";
-
-const SHOWN_LENGTH = 100;
+import { shorten } from "./quoted-input.ts";
 
 /** The error for a content encoding that the gateway does not support. */
 export function unknownEncoding(encoding = ""): ApiError {
   return new ApiError("unsupported_media_type", {
     message:
-      `The content encoding '${encoding.slice(0, SHOWN_LENGTH)}' is not supported. ` +
+      `The content encoding '${shorten(encoding)}' is not supported. ` +
       `Use one of ${ACCEPTED_ENCODINGS}, or none.`,
   });
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
 import { KnownHosts } from "../lib/network/known-hosts.ts";
+import { shorten } from "./quoted-input.ts";
 
 // Names of the client's machine, or of the host of its container.
 const ALWAYS_KNOWN = [
@@ -11,8 +12,6 @@ const ALWAYS_KNOWN = [
 ];
 
 const ABSOLUTE_TARGET = /^[a-z]+:\/\/([^/?#]*)/i;
-
-const SHOWN_LENGTH = 100;
 
 interface HostCheckOptions {
   /** Host name of the machine, and the address that the gateway listens on. */
@@ -58,10 +57,9 @@ function hostOf({ raw: { url = "", headers } }: FastifyRequest): string | undefi
 }
 
 function misdirected(host: string): ApiError {
-  const shown = host.length > SHOWN_LENGTH ? `${host.slice(0, SHOWN_LENGTH)}...` : host;
   return new ApiError("host_not_allowed", {
     message:
-      `The gateway does not serve the host '${shown}'. If the name is yours, add it to ALLOWED_HOSTS ` +
+      `The gateway does not serve the host '${shorten(host)}'. If the name is yours, add it to ALLOWED_HOSTS ` +
       "(gatewayAllowedHosts in a stack), or use an IP address.",
   });
 }

@@ -2,13 +2,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Consumer } from "../auth/consumer.ts";
 import { ApiError } from "../errors.ts";
 import { AllowedOrigins, isSameOrigin } from "../lib/network/allowed-origins.ts";
+import { shorten } from "./quoted-input.ts";
 
 const METHODS = "GET, HEAD, POST, DELETE";
 
 // Browsers cache a preflight result for at most two hours.
 const MAX_AGE_SECONDS = "7200";
-
-const SHOWN_LENGTH = 100;
 
 // These change nothing, and pages of other origins cannot read the response.
 const READ_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -74,8 +73,7 @@ function respondToPreflight({ headers }: FastifyRequest, reply: FastifyReply): v
 }
 
 function refusal(origin: string): ApiError {
-  const shown = origin.length > SHOWN_LENGTH ? `${origin.slice(0, SHOWN_LENGTH)}...` : origin;
   return new ApiError("origin_not_allowed", {
-    message: `Web pages of the origin '${shown}' may not use the gateway. If it is yours, add it to ALLOWED_ORIGINS.`,
+    message: `Web pages of the origin '${shorten(origin)}' may not use the gateway. If it is yours, add it to ALLOWED_ORIGINS.`,
   });
 }
