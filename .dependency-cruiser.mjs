@@ -133,7 +133,7 @@ export default {
     {
       name: "commands are imported by nothing",
       comment:
-        "An npm script's file reads options, calls rooms and prints; what others need belongs into a room.",
+        "An npm script's file reads options, calls rooms and prints; what others need belongs in a room.",
       severity: "error",
       from: { path: ours, pathNot: "^(scripts/commands|tests|bench)/" },
       to: { path: "^scripts/commands/" },

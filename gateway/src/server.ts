@@ -7,7 +7,7 @@ import { createLog, standardOutput } from "./observability/log.ts";
 
 const EXIT_CONFIG = 1;
 const EXIT_LISTEN = 2;
-const EXIT_HURRIED = 3;
+const EXIT_FORCED = 3;
 
 const config = configOrExit();
 const output = standardOutput();
@@ -20,17 +20,17 @@ let stopping = false;
 process.on("exit", () => {
   output.flush();
 });
-process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGUSR2", turnDebugging);
+process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGUSR2", toggleDebugLog);
 void listen();
 
 /** Not a top-level await: the image's bundle is CommonJS. */
 async function listen(): Promise<void> {
   try {
-    const { LLM_BACKENDS: several, LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port } = config;
-    const ollama = (several.length > 0 ? several : [{ host, port }]).map(formatBackendAddress);
+    const { LLM_BACKENDS: backends, LLM_SERVICE_HOST_IP: host, LLM_SERVICE_PORT: port } = config;
+    const addresses = (backends.length > 0 ? backends : [{ host, port }]).map(formatBackendAddress);
     const keys = config.API_KEYS.length + (config.API_KEYS_FILE?.keys.length ?? 0);
     logger.info(
-      { version: packageJson.version, ollama, keys, required_models: config.REQUIRED_MODELS },
+      { version: packageJson.version, ollama: addresses, keys, required_models: config.REQUIRED_MODELS },
       "starting",
     );
     await app.listen({ host: config.HOST, port: config.PORT });
@@ -41,7 +41,7 @@ async function listen(): Promise<void> {
 }
 
 /** Toggles between debug and the configured log level. */
-function turnDebugging(): void {
+function toggleDebugLog(): void {
   logger.level = logger.level === config.LOG_LEVEL ? "debug" : config.LOG_LEVEL;
   logger.warn({ log_level: logger.level }, "log level");
   log.audit({ act: "set-log-level", target: logger.level });
@@ -49,7 +49,7 @@ function turnDebugging(): void {
 
 /** Drains and exits; exits immediately when called again. */
 function stop(signal: NodeJS.Signals): void {
-  if (stopping) process.exit(EXIT_HURRIED);
+  if (stopping) process.exit(EXIT_FORCED);
   stopping = true;
   logger.info({ signal, timeout_ms: config.SHUTDOWN_TIMEOUT_MS }, "draining");
   void app.close().then(async () => {

@@ -85,7 +85,7 @@ function ByModel({ usage: { keys, month } }: { readonly usage: Usage }) {
         ))}
       </Table>
       {rows.some(({ model }) => model === "unknown") && (
-        <p class="muted small-text">unknown: requests for models that no server had.</p>
+        <p class="muted small-text">unknown: requests for models that Ollama has never responded with.</p>
       )}
     </Panel>
   );

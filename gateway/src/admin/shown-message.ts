@@ -4,7 +4,8 @@ import { cutText } from "./cut-text.ts";
 // Longer messages add nothing.
 const MAX_LENGTH = 2000;
 
-// Errors whose messages are the gateway's own: they contain only numbers, model names and key fields.
+// Errors whose messages are the gateway's own: they contain only numbers, model names, key fields, the method and the
+// beginning of the Host header, none of which is part of a conversation.
 const SAFE_MESSAGES: ReadonlySet<ErrorCode> = new Set([
   "rate_limit_exceeded",
   "model_not_found",

@@ -45,7 +45,7 @@ function parseStateUrl(text: string): string {
   if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === "") {
     throw new Error("it is neither `memory` nor a URL of Redis");
   }
-  if (url.password !== "") throw new Error("a password belongs into SHARED_STATE_PASSWORD_FILE");
+  if (url.password !== "") throw new Error("a password belongs in SHARED_STATE_PASSWORD_FILE");
   if (!/^\/?\d{0,4}$/.test(url.pathname) || url.search !== "" || url.hash !== "") {
     throw new Error("its path can only be the number of a database");
   }

@@ -31,7 +31,7 @@ export interface GaugeSources {
   /** Undefined if spans are not exported. */
   readonly exporter: SpanExporter | undefined;
   readonly queueLimit: number;
-  /** Canonical names of the required models. */
+  /** The required models, as configured. */
   readonly requiredModels: readonly string[];
 }
 

@@ -29,11 +29,11 @@ export class Readiness {
         reason: probed ? this.#unavailableReason() : "Ollama is being probed.",
       };
     }
-    const lacking = new Set(this.#backends.missingModels(this.#required.map(({ model }) => model)));
-    if (lacking.size === 0) return { ready: true };
+    const missing = new Set(this.#backends.missingModels(this.#required.map(({ model }) => model)));
+    if (missing.size === 0) return { ready: true };
     return {
       ready: false,
-      missing: this.#required.filter(({ model }) => lacking.has(model)).map(({ name }) => name),
+      missing: this.#required.filter(({ model }) => missing.has(model)).map(({ name }) => name),
     };
   }
 

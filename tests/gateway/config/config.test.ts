@@ -86,7 +86,7 @@ test("accepts a Redis URL without a password for SHARED_STATE and never prints a
   for (const url of ["redis://valkey:6379", "rediss://ada@valkey:6380/1", "redis://[::1]:6379"])
     expect(read(url)).toBe(url);
   expect(() => read("redis://:planted@valkey:6379")).toThrow(
-    /^SHARED_STATE=\(hidden\): a password belongs into SHARED_STATE_PASSWORD_FILE/,
+    /^SHARED_STATE=\(hidden\): a password belongs in SHARED_STATE_PASSWORD_FILE/,
   );
   for (const url of [
     "valkey:6379",

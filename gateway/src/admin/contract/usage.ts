@@ -3,7 +3,7 @@ import { count, moment, text } from "./common.ts";
 
 const period = () =>
   z.object({
-    requests: count.nullable().describe("Requests that Ollama worked on."),
+    requests: count.nullable().describe("Admitted requests."),
     prompt_tokens: count.nullable(),
     generated_tokens: count.nullable(),
     budget_used: count
@@ -17,7 +17,7 @@ const rate = () => z.object({ limit: count, left: count }).nullable().describe("
 
 const modelUsage = () =>
   z.object({
-    model: text.describe("`unknown` stands for all names that no server had a model of."),
+    model: text.describe("`unknown` stands for all names that Ollama has never responded with."),
     requests: count,
     prompt_tokens: count,
     generated_tokens: count,
