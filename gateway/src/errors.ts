@@ -21,7 +21,7 @@ export function generalMessage(code: ErrorCode): string {
   return catalogue[code].message;
 }
 
-export interface ErrorDetail {
+interface ErrorDetail {
   /** Replaces the default message. Sent to the client, never logged. */
   readonly message?: string;
   /** Path of the invalid parameter: `messages[0].role`. */

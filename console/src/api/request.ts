@@ -62,7 +62,7 @@ async function failureOf(response: Response): Promise<RequestError> {
 }
 
 /** Extracts an error in OpenAI's format from a body or a stream event. */
-export function errorIn(body: unknown): { message?: string; code?: string } {
+function errorIn(body: unknown): { message?: string; code?: string } {
   if (typeof body !== "object" || body === null || !("error" in body)) return {};
   const { error } = body;
   if (typeof error !== "object" || error === null) return {};

@@ -22,7 +22,7 @@ const paths = {
   system: "M4 5h16v11H4zm5 15h6m-3-4v4",
 } as const satisfies Record<PageName, string> & Record<string, string>;
 
-export type IconName = keyof typeof paths;
+type IconName = keyof typeof paths;
 
 /** A decorative icon next to a text, or in a labelled control. */
 export function Icon({ name }: { readonly name: IconName }) {

@@ -20,7 +20,7 @@ import { requireSameSite } from "./same-site.ts";
 import { usageOf } from "./usage.ts";
 import { Viewer } from "./viewer.ts";
 
-export interface AdminOptions {
+interface AdminOptions {
   readonly gateway: AppContext;
   readonly keys: KeyStore;
   /** Usage that counts against budgets. */

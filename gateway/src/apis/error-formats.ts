@@ -1,7 +1,7 @@
 import type { ApiError, ErrorCode } from "../errors.ts";
 
 /** Error format of an API. */
-export interface ErrorFormat {
+interface ErrorFormat {
   readonly body: (error: ApiError, requestId: string) => object;
   readonly status: (error: ApiError) => number;
   /** Response header for the request ID, if not `x-request-id`. */

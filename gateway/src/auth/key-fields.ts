@@ -94,7 +94,7 @@ export function readField(
 }
 
 /** Parses an expiry: the end of a day in UTC, or a time. Returns milliseconds, or undefined if invalid. */
-export function expiryOf(value: string): number | undefined {
+function expiryOf(value: string): number | undefined {
   const [, day = "", time] =
     /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/.exec(value) ?? [];
   const midnight = Date.parse(`${day}T00:00:00Z`);

@@ -39,7 +39,7 @@ export interface Authenticated {
 }
 
 /** Changed keys, as `NAME:ID`. */
-export interface KeyChanges {
+interface KeyChanges {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   /** Keys with another expiry, other limits or permissions. */

@@ -5,7 +5,7 @@ export interface RateState {
 }
 
 /** State of a budget. */
-export interface BudgetState {
+interface BudgetState {
   /** Undefined without a budget. */
   readonly limit: number | undefined;
   readonly used: number;

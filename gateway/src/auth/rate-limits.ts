@@ -14,7 +14,7 @@ const DEFAULT_MS_PER_TOKEN = 20;
 const DEFAULT_OUTPUT_TOKENS = 1024;
 
 /** Expected tokens of a request. */
-export interface TokenEstimate {
+interface TokenEstimate {
   readonly prompt: number;
   /** Maximum number of generated tokens; Infinity without a limit. */
   readonly output: number;

@@ -25,7 +25,7 @@ interface ControlLog {
 }
 
 /** What the control requests act on. */
-export interface ControlTargets {
+interface ControlTargets {
   readonly drainController: DrainController;
   readonly keys: {
     /**

@@ -21,7 +21,7 @@ export function runsAsLoaded(body: object): boolean {
   return keepAlive == null && runnerOptionsOf(options) === undefined;
 }
 
-export interface SharedBody<Content> {
+interface SharedBody<Content> {
   readonly body: Content;
   /** The context that the loaded model must have. */
   readonly context?: NeededContext;

@@ -10,7 +10,7 @@ interface BoundKeywords {
   readonly limit: number;
 }
 
-export interface CountBounds {
+interface CountBounds {
   readonly min: number;
   /** Infinity for none. */
   readonly max: number;

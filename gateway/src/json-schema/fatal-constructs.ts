@@ -5,9 +5,9 @@
  */
 export type Effect =
   "server crashes" | "server hangs" | "runner crashes" | "runner hangs" | "refused with 500";
-export type Treatment = "rewritten" | "widened" | "dropped" | "refused with 400";
+type Treatment = "rewritten" | "widened" | "dropped" | "refused with 400";
 
-export interface FatalConstruct {
+interface FatalConstruct {
   readonly construct: string;
   readonly effect: Effect;
   readonly treatment: Treatment;

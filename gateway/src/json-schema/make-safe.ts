@@ -21,7 +21,7 @@ export interface SafeSchema {
 }
 
 /** A function that may be called, and its arguments. */
-export interface CallSchema {
+interface CallSchema {
   readonly name: string;
   readonly parameters: JsonSchema;
   /** Parameter of the request with the schema of the arguments. */

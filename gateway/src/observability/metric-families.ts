@@ -2,7 +2,7 @@ import type { Metric, Registry } from "prom-client";
 import { TupleMap } from "../lib/tuple-map.ts";
 
 /** Name, help and labels of a metric. */
-export interface MetricOptions<Label extends string> {
+interface MetricOptions<Label extends string> {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly Label[];
@@ -59,7 +59,7 @@ abstract class MetricFamily<Label extends string, Series> {
 }
 
 /** One series of a counter. */
-export class CounterSeries {
+class CounterSeries {
   total = 0;
 
   add(amount = 1): void {

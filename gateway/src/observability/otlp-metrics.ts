@@ -6,7 +6,7 @@ import { type Destination, OtlpExporter } from "./otlp-exporter.ts";
 const CUMULATIVE = 2;
 
 /** A metric family in prom-client's registry format. */
-export interface Family {
+interface Family {
   readonly name: string;
   readonly help: string;
   readonly type: unknown;
@@ -67,7 +67,7 @@ export class MetricsExporter extends OtlpExporter {
 }
 
 /** @param startedAt when counting began, like `now` in Unix milliseconds */
-export function toOtlp(families: readonly Family[], startedAt: number, now: number): object[] {
+function toOtlp(families: readonly Family[], startedAt: number, now: number): object[] {
   const times = { startTimeUnixNano: nanoseconds(startedAt), timeUnixNano: nanoseconds(now) };
   return families.flatMap((family) => {
     if (family.values.length === 0) return [];

@@ -2,7 +2,7 @@ import type { BackendPool } from "../backends/backend-pool.ts";
 import { ApiError } from "../errors.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 
-export type ReadinessResult =
+type ReadinessResult =
   | { readonly ready: true }
   /** Required models that no backend has, or why that is unknown. */
   | { readonly ready: false; readonly missing: readonly string[]; readonly reason?: string };

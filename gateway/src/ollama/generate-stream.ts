@@ -20,7 +20,7 @@ export interface EventReader {
   onChunk?(flow: Backpressure): void;
 }
 
-export interface GenerateStreamOptions {
+interface GenerateStreamOptions {
   readonly model: string;
   readonly reader: EventReader;
   /** Aborting it ends the stream with its reason. */

@@ -43,7 +43,7 @@ interface Sender {
 }
 
 /** The conversation that a request continues, and how to store its response. */
-export interface StoredConversation extends Storage {
+interface StoredConversation extends Storage {
   /** Size of the items that are already stored, in bytes. */
   readonly earlierCost: number;
 }

@@ -11,7 +11,7 @@ import { UsagePool } from "./usage-pool.ts";
 type Logger = ConstructorParameters<typeof StateStore>[1];
 
 /** State shared by the gateways of a stack, in Valkey or Redis. */
-export class SharedState {
+class SharedState {
   readonly slots: SlotPool;
   readonly usage: UsagePool;
   readonly #store: StateStore;

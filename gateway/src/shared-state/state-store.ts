@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { CONNECT_MS, evaluate, redisClients, type RedisOptions, withWatchdog } from "./redis-client.ts";
 import { script, type Script } from "./script.ts";
 
-export interface StateStoreOptions extends RedisOptions {
+interface StateStoreOptions extends RedisOptions {
   /** Prefix of all keys of the stack. */
   readonly prefix: string;
   /** Command timeout in milliseconds, after which the store counts as unreachable. */

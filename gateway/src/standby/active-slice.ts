@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
 import type { ApiServer } from "./api-server.ts";
 
-export interface SliceOptions {
+interface SliceOptions {
   readonly namespace: string;
   /** Name of the Service, which has no selector. */
   readonly service: string;

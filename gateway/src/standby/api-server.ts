@@ -11,7 +11,7 @@ const CONFLICT = 409;
 
 const MAX_BYTES = 1024 * 1024;
 
-export interface ApiServerOptions {
+interface ApiServerOptions {
   readonly host: string;
   readonly port: number;
   /** Folder with `token` and `ca.crt` of the pod's service account. */

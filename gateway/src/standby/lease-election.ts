@@ -16,7 +16,7 @@ const leaseSchema = z.looseObject({
 });
 type Lease = z.output<typeof leaseSchema>;
 
-export interface ElectionOptions {
+interface ElectionOptions {
   readonly namespace: string;
   /** Of the Lease. */
   readonly name: string;

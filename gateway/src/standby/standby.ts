@@ -23,7 +23,7 @@ const HAND_OVER: HandOverTimes = { releaseMs: 10_000, takeoverMs: 10_000 };
 
 type Logger = Pick<FastifyBaseLogger, "info" | "warn">;
 
-export interface StandbyOptions {
+interface StandbyOptions {
   /** Whether this gateway can serve: false while it starts or drains. */
   readonly canServe: () => boolean;
   readonly logger: Logger;

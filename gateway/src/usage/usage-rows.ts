@@ -13,7 +13,7 @@ export interface UsageRow {
   readonly loadSeconds: number;
 }
 
-export type UsageAmounts = Omit<UsageRow, "day" | "key" | "model">;
+type UsageAmounts = Omit<UsageRow, "day" | "key" | "model">;
 
 export function sumOfAmounts(rows: readonly UsageAmounts[]): UsageAmounts {
   let [requests, promptTokens, generatedTokens, loadSeconds] = [0, 0, 0, 0];

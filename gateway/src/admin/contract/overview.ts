@@ -16,7 +16,7 @@ export const backend = () =>
     loading: z.array(text).describe("Models that it is loading."),
   });
 
-export const installedModel = () =>
+const installedModel = () =>
   z.object({
     name: text,
     size_bytes: count,

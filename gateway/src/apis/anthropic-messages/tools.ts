@@ -13,7 +13,7 @@ interface KnownTool {
   state: "shown" | "deferred" | "removed";
 }
 
-export interface OfferedTools {
+interface OfferedTools {
   /** The tools shown to the model. */
   readonly tools: readonly Tool[];
   /** Returns the request's parameter with the schema of a tool. */

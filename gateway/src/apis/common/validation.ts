@@ -18,7 +18,7 @@ export function unsupported(reason: string, harmless: (value: unknown) => boolea
 }
 
 /** Known but unsupported enum values. */
-export function unsupportedValues(values: readonly [string, ...string[]], reason: string): z.ZodType<never> {
+function unsupportedValues(values: readonly [string, ...string[]], reason: string): z.ZodType<never> {
   return z
     .enum(values)
     .refine(() => false, { message: reason, params: unsupportedParams })

@@ -32,7 +32,7 @@ const WORDS: ReadonlySet<string> = new Set(
 const CONTROL = /^(?:if|else|end|with|range|break|continue)\b/;
 
 /** Data of the request that a template can output. */
-export interface TemplateData {
+interface TemplateData {
   readonly prompt?: unknown;
   readonly system?: unknown;
   readonly suffix?: unknown;

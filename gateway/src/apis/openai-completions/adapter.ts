@@ -35,7 +35,7 @@ export const completionsSchema = z.strictObject({
   logit_bias: unsupported("Ollama has no logit bias", (value) => isEmptyObject(value)),
 });
 
-export type CompletionsRequest = z.output<typeof completionsSchema>;
+type CompletionsRequest = z.output<typeof completionsSchema>;
 
 /**
  * Adapts OpenAI's older completions, of one or several prompts.

@@ -19,7 +19,7 @@ export const embeddingsSchema = z.strictObject({
   ...extensions,
 });
 
-export type EmbeddingsRequest = z.output<typeof embeddingsSchema>;
+type EmbeddingsRequest = z.output<typeof embeddingsSchema>;
 
 /** @throws ApiError */
 export function toOllamaEmbed(request: EmbeddingsRequest): UnaryRequest {

@@ -4,7 +4,7 @@ import type { Tool } from "../common/tool-choice.ts";
 import type { ResponsesTool } from "./tool-schema.ts";
 
 /** The client's name for a tool that the model knows by a single name. */
-export interface ToolIdentity {
+interface ToolIdentity {
   readonly kind: "function" | "custom";
   readonly name: string;
   readonly namespace?: string | undefined;

@@ -10,7 +10,7 @@ export class TooManyNodes extends Error {}
  * item that can be empty (`(a*)*`) makes the grammar recurse without consuming input, which overflows the runner's
  * stack; several ways to be empty multiply its work.
  */
-export interface NormalPattern {
+interface NormalPattern {
   readonly node: PatternNode;
   /** False if an anchor inside the pattern was dropped. */
   readonly exact: boolean;

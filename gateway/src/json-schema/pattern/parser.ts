@@ -11,7 +11,7 @@ export type PatternNode =
   | { readonly kind: "start" }
   | { readonly kind: "end" };
 
-export interface ParsedPattern {
+interface ParsedPattern {
   readonly node: PatternNode;
   /** False if an assertion or property was dropped, so that `node` matches more than the pattern. */
   readonly exact: boolean;

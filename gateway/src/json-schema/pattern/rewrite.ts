@@ -4,7 +4,7 @@ import { isTooAmbiguous } from "./ambiguity.ts";
 import { TooManyNodes, toNormalForm } from "./normal-form.ts";
 import { type PatternNode, parsePattern } from "./parser.ts";
 
-export interface RewrittenPattern {
+interface RewrittenPattern {
   /** A pattern that `_visit_pattern` of llama.cpp understands. ASCII only. */
   readonly pattern: string;
   /** False if it matches more than the original. */

@@ -1,5 +1,5 @@
 /** Allows any origin. */
-export const ANY_ORIGIN = "*";
+const ANY_ORIGIN = "*";
 
 // Pages on this machine and desktop applications, which Ollama allows by default.
 const LOOPBACK =

@@ -5,7 +5,7 @@ const ENTRY = /^\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 const HEADER = /^(?:\[([0-9a-f:.]+)(?:%[^\]]*)?\]|([^:[\]]+))(?::\d*)?$/;
 
 /** Any host is known. */
-export const ANY_HOST = "*";
+const ANY_HOST = "*";
 
 /**
  * Validates a host entry: `llm.example.org`, `.example.org` for the name and its subdomains, or `*` for any.

@@ -3,7 +3,7 @@ import { type BlockList, isIP } from "node:net";
 import { blockListOf, contains, isNetwork, plainAddress } from "./cidr.ts";
 
 /** Trusted proxies by address, network in CIDR notation, or host name. */
-export interface ProxyList {
+interface ProxyList {
   readonly networks: BlockList;
   readonly hosts: readonly string[];
 }
