@@ -76,7 +76,13 @@ class Automaton {
 
   /** Number of ways to continue with a few equal characters, from all positions together. */
   runs(code: number): number {
-    const takes = this.#sets.map((ranges) => ranges.some(([first, last]) => first <= code && code <= last));
+    // Positions of a repeated set share its ranges.
+    const includes = new Map<readonly CodePointRange[], boolean>();
+    const takes = this.#sets.map((ranges) => {
+      const does = includes.get(ranges) ?? ranges.some(([first, last]) => first <= code && code <= last);
+      includes.set(ranges, does);
+      return does;
+    });
     let ways = takes.map(Number);
     for (let length = 1; length < TOKEN_LENGTH; length += 1) {
       const further = ways;

@@ -21,6 +21,9 @@ const CLASS_ESCAPES: Readonly<Record<string, readonly CodePointRange[]>> = {
   S: complement(SPACE),
 };
 
+/** Frequent sets, which need no check, and are written once. */
+const CHECKED: ReadonlySet<readonly CodePointRange[]> = new Set(Object.values(CLASS_ESCAPES));
+
 /** Reads a class after its opening bracket. */
 export function readClass(reader: PatternReader): readonly CodePointRange[] {
   const isNegated = reader.take("^");
@@ -127,6 +130,7 @@ function single(ranges: readonly CodePointRange[]): number | undefined {
 
 /** @throws NotReadable for an empty set, which matches no text */
 export function textOnly(ranges: readonly CodePointRange[]): readonly CodePointRange[] {
+  if (CHECKED.has(ranges)) return ranges;
   const inText = intersection(union(ranges), ANY);
   if (inText.length === 0) throw new NotReadable();
   return inText;

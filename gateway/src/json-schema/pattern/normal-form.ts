@@ -35,6 +35,7 @@ function alternativesOf(node: PatternNode): (readonly PatternNode[])[] {
 class Normalizer {
   exact = true;
   #nodes = 0;
+  readonly #sizes = new Map<PatternNode, number>();
 
   /** A pattern in JSON Schema matches anywhere in a text unless anchored. */
   anchored(items: readonly PatternNode[]): PatternNode {
@@ -73,15 +74,16 @@ class Normalizer {
   choice(alternatives: readonly PatternNode[]): PatternNode {
     const [only] = alternatives;
     if (alternatives.length === 1 && only !== undefined) return only;
-    if (alternatives.filter(canBeEmpty).length < 2) return { kind: "choice", alternatives };
+    if (alternatives.filter(canBeEmpty).length < 2) return this.#bounded({ kind: "choice", alternatives });
     const nonEmpty = alternatives.flatMap((alternative) => this.#nonEmpty(alternative) ?? []);
-    return nonEmpty.length === 0 ? EMPTY : { kind: "repeat", item: this.choice(nonEmpty), min: 0, max: 1 };
+    if (nonEmpty.length === 0) return EMPTY;
+    return this.#bounded({ kind: "repeat", item: this.choice(nonEmpty), min: 0, max: 1 });
   }
 
   #sequence(items: readonly PatternNode[]): PatternNode {
     const flat = items.flatMap((item) => (item.kind === "sequence" ? item.items : [item]));
     const [only] = flat;
-    return flat.length === 1 && only !== undefined ? only : { kind: "sequence", items: flat };
+    return flat.length === 1 && only !== undefined ? only : this.#bounded({ kind: "sequence", items: flat });
   }
 
   #repeat(item: PatternNode, min: number, max: number): PatternNode {
@@ -90,7 +92,7 @@ class Normalizer {
     if (repeated === undefined) return EMPTY;
     const least = canBeEmpty(item) ? 0 : min;
     if (least === 1 && max === 1) return repeated;
-    return { kind: "repeat", item: repeated, min: least, max };
+    return this.#bounded({ kind: "repeat", item: repeated, min: least, max });
   }
 
   /** What a node matches other than the empty text; undefined if nothing. */
@@ -113,9 +115,33 @@ class Normalizer {
     return alternatives.length === 0 ? undefined : this.choice(alternatives);
   }
 
+  /**
+   * Alternatives share their common parts, so that few nodes can stand for exponentially many: `(a?(a?(a?)*)*)*`. What
+   * walks the result visits each of them.
+   */
+  #bounded(node: PatternNode): PatternNode {
+    if (this.#size(node) > MAX_NODES) throw new TooManyNodes();
+    return node;
+  }
+
+  /** Number of nodes, counting shared ones each time. */
+  #size(node: PatternNode): number {
+    const known = this.#sizes.get(node);
+    if (known !== undefined) return known;
+    const size = partsOf(node).reduce((sum, part) => sum + this.#size(part), 1);
+    this.#sizes.set(node, size);
+    return size;
+  }
+
   #count(): void {
     if (++this.#nodes > MAX_NODES) throw new TooManyNodes();
   }
+}
+
+function partsOf(node: PatternNode): readonly PatternNode[] {
+  if (node.kind === "sequence") return node.items;
+  if (node.kind === "choice") return node.alternatives;
+  return node.kind === "repeat" ? [node.item] : [];
 }
 
 function canBeEmpty(node: PatternNode): boolean {

@@ -144,6 +144,43 @@ const SHORT_ESCAPES: readonly (readonly [code: number, letter: string])[] = [
 
 const PLAIN = /^[A-Za-z0-9 _@:;,=~%&#'<>!/`-]$/;
 
+interface WrittenSet {
+  readonly text: string;
+  readonly elements: number;
+}
+
+/** Sets as written: each is written several times, and the same class escapes occur often. */
+const writtenSets = new WeakMap<readonly CodePointRange[], WrittenSet>();
+
+function writeSet(ranges: readonly CodePointRange[]): WrittenSet {
+  const known = writtenSets.get(ranges);
+  if (known !== undefined) return known;
+  const written = setText(ranges);
+  writtenSets.set(ranges, written);
+  return written;
+}
+
+function setText(ranges: readonly CodePointRange[]): WrittenSet {
+  const unescaped = intersection(ranges, UNESCAPED);
+  const escaped = intersection(ranges, ESCAPED);
+  const elements = 2 * unescaped.length + 1;
+  if (escaped.length === 0) return { text: writeClass(unescaped), elements };
+  const has = (code: number): boolean => escaped.some(([first, last]) => first <= code && code <= last);
+  const short = SHORT_ESCAPES.filter(([code]) => has(code));
+  // Other control characters need the long escape; matching only one of them would make the grammar too large.
+  const needsLong = escaped.some(
+    ([first, last]) =>
+      first <= 0x1f && last - first + 1 > short.filter(([code]) => first <= code && code <= last).length,
+  );
+  const after = [
+    ...(short.length > 0 ? [`[${short.map(([, letter]) => letter).join("")}]`] : []),
+    ...(needsLong ? ["u00[01][0-9a-fA-F]"] : []),
+  ];
+  const escape = `[\\\\](${after.join("|")})`;
+  const text = unescaped.length === 0 ? `(${escape})` : `(${writeClass(unescaped)}|${escape})`;
+  return { text, elements: elements + 16 };
+}
+
 class PatternWriter {
   counted = 0;
   elements = 0;
@@ -175,24 +212,9 @@ class PatternWriter {
   }
 
   #set(ranges: readonly CodePointRange[]): string {
-    const unescaped = intersection(ranges, UNESCAPED);
-    const escaped = intersection(ranges, ESCAPED);
-    this.elements += 2 * unescaped.length + 1;
-    if (escaped.length === 0) return writeClass(unescaped);
-    const has = (code: number): boolean => escaped.some(([first, last]) => first <= code && code <= last);
-    const short = SHORT_ESCAPES.filter(([code]) => has(code));
-    // Other control characters need the long escape; matching only one of them would make the grammar too large.
-    const needsLong = escaped.some(
-      ([first, last]) =>
-        first <= 0x1f && last - first + 1 > short.filter(([code]) => first <= code && code <= last).length,
-    );
-    const after = [
-      ...(short.length > 0 ? [`[${short.map(([, letter]) => letter).join("")}]`] : []),
-      ...(needsLong ? ["u00[01][0-9a-fA-F]"] : []),
-    ];
-    this.elements += 16;
-    const escape = `[\\\\](${after.join("|")})`;
-    return unescaped.length === 0 ? `(${escape})` : `(${writeClass(unescaped)}|${escape})`;
+    const { text, elements } = writeSet(ranges);
+    this.elements += elements;
+    return text;
   }
 }
 
