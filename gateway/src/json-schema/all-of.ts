@@ -1,4 +1,5 @@
 import { isJsonObject } from "../lib/json/exact-numbers.ts";
+import { STEP_CHARACTERS } from "./grammar-limits.ts";
 import { visitObject } from "./object-schema.ts";
 import { type Position, inside, invalidSchema, quoted } from "./position.ts";
 import type { JsonSchema } from "./references.ts";
@@ -27,9 +28,9 @@ export function visitAllOf(walk: WalkContext, schema: JsonSchema, at: Position):
     const below = inside(at, `allOf[${index}]`);
     const alternatives = asObject(part)?.["anyOf"];
     if (Array.isArray(alternatives)) {
-      for (const each of alternatives) addPart(combined, each, false, below);
+      for (const each of alternatives) addPart(walk, combined, each, false, below);
     } else {
-      addPart(combined, part, true, below);
+      addPart(walk, combined, part, true, below);
     }
   }
   const common = [...combined.values.values()].filter(({ count }) => count === parts.length);
@@ -51,11 +52,21 @@ function partsOf(value: unknown, at: Position): readonly unknown[] {
   throw invalidSchema(inside(at, "allOf"), `allOf is a list of schemas, not ${quoted(value)}`, "Correct it");
 }
 
-function addPart(combined: Combined, value: unknown, isRequired: boolean, at: Position): void {
-  const part = resolved(value, at);
+/** Charges the budget for each hop, property and value, as many parts may refer to the same large one. */
+function addPart(
+  walk: WalkContext,
+  combined: Combined,
+  value: unknown,
+  isRequired: boolean,
+  at: Position,
+): void {
+  walk.budget.addSteps(1, at);
+  const part = resolved(walk, value, at);
   const properties = asObject(part?.["properties"]);
   if (properties !== undefined) {
-    for (const [name, schema] of Object.entries(properties)) {
+    const entries = Object.entries(properties);
+    walk.budget.addSteps(entries.length, at);
+    for (const [name, schema] of entries) {
       combined.properties.set(name, schema);
       if (isRequired) combined.required.add(name);
     }
@@ -63,7 +74,12 @@ function addPart(combined: Combined, value: unknown, isRequired: boolean, at: Po
   }
   const values = part?.["enum"];
   if (!Array.isArray(values)) return;
-  const distinct = new Map(values.map((value: unknown) => [JSON.stringify(value), value]));
+  const distinct = new Map<string, unknown>();
+  for (const value of values as readonly unknown[]) {
+    const json = JSON.stringify(value);
+    walk.budget.addSteps(1 + json.length / STEP_CHARACTERS, at);
+    distinct.set(json, value);
+  }
   for (const [json, value] of distinct) {
     const known = combined.values.get(json);
     if (known === undefined) combined.values.set(json, { value, count: 1 });
@@ -76,13 +92,13 @@ function addPart(combined: Combined, value: unknown, isRequired: boolean, at: Po
  *
  * @throws ApiError for a circular reference
  */
-function resolved(value: unknown, at: Position): JsonSchema | undefined {
+function resolved(walk: WalkContext, value: unknown, at: Position): JsonSchema | undefined {
   let part = asObject(value);
   const passed = new Set<JsonSchema>();
   while (part !== undefined && typeof part["$ref"] === "string") {
     if (passed.has(part)) throw invalidSchema(at, "the reference leads back to itself", "Correct it");
     passed.add(part);
-    part = asObject(at.document.resolve(part["$ref"], at).schema);
+    part = asObject(at.document.resolve(part["$ref"], at, walk.budget).schema);
   }
   return part;
 }

@@ -2,18 +2,20 @@ import {
   MAX_GRAMMAR_BYTES,
   MAX_OPTIONAL_PROPERTY_WORK,
   MAX_PATTERN_TEXT,
+  MAX_STEPS,
   MAX_TOTAL_REPETITIONS,
 } from "./grammar-limits.ts";
-import { type Position, invalidSchema } from "./position.ts";
+import { type Position, type WorkBudget, invalidSchema } from "./position.ts";
 
 /** Maximum size of the built-in rules of a grammar. */
 const PRIMITIVES_BYTES = 2500;
 
-/** Upper bounds for the cost of the grammar that Ollama builds for a schema. */
-export class GrammarBudget {
+/** Upper bounds for the cost of the grammar that Ollama builds for a schema, and of the gateway's walk. */
+export class GrammarBudget implements WorkBudget {
   #bytes = PRIMITIVES_BYTES;
   #repetitions = 0;
   #optionalWork = 0;
+  #steps = 0;
   #patternText = 0;
   readonly #patterns = new Set<string>();
 
@@ -30,6 +32,23 @@ export class GrammarBudget {
         at,
         "the schema is too large, counted up to here",
         "Shorten names and enums, or move repeated parts to $defs",
+      );
+    }
+  }
+
+  /**
+   * Charges for the gateway's own work, which the size of the grammar does not bound: the same part of a schema may be
+   * visited many times and ignored each time.
+   *
+   * @throws ApiError if the gateway would be busy for too long
+   */
+  addSteps(count: number, at: Position): void {
+    this.#steps += count;
+    if (this.#steps > MAX_STEPS) {
+      throw invalidSchema(
+        at,
+        "the schema is too complex, counted up to here",
+        "Repeat fewer parts, and use fewer or shorter references",
       );
     }
   }

@@ -62,6 +62,23 @@ export const MAX_COPIED_VALUES = 6_000_000;
  */
 export const MAX_OPTIONAL_PROPERTY_WORK = 1_500_000_000;
 
+/**
+ * Number of steps that the gateway's work on a schema may take, about a microsecond each: the keywords, properties and
+ * list elements that it examines. A schema whose grammar has the maximum size rarely needs half.
+ */
+export const MAX_STEPS = 60_000;
+
+/** Steps for following a reference, for searching a part for a name, and for a part that may be endless. */
+export const HOP_STEPS = 4;
+export const STEPS_PER_NAMED_PART = 0.5;
+export const STEPS_PER_SEARCHED_PART = 0.125;
+
+/** Characters of a reference, or of a value, that cost one step. */
+export const STEP_CHARACTERS = 16;
+
+/** A JSON pointer through names of the maximum length may be longer, but no library generates one. */
+export const MAX_REFERENCE_LENGTH = 8192;
+
 /** Integer bounds are written digit by digit. Above this, JavaScript cannot distinguish them. */
 export const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 

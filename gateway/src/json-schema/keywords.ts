@@ -54,6 +54,22 @@ export function keywordsOf(type: string): ReadonlySet<string> {
   return BY_TYPE[type] ?? ONLY_GENERAL;
 }
 
+/**
+ * Number of keywords of a schema and of the members of their values, as far as a walk examines them. Annotations such
+ * as `examples` count once, whatever their size.
+ */
+export function keywordCount(schema: Readonly<Record<string, unknown>>): number {
+  const examined = keywordsOf("any");
+  let count = 0;
+  for (const [keyword, value] of Object.entries(schema)) {
+    count += 1;
+    if (!examined.has(keyword) && keyword !== "type") continue;
+    if (Array.isArray(value)) count += value.length;
+    else if (isJsonObject(value)) count += Object.keys(value).length;
+  }
+  return count;
+}
+
 /** Keywords for which true is a constraint, unlike a schema of true. */
 const FLAGS: ReadonlySet<string> = new Set(["not", "uniqueItems", "exclusiveMinimum", "exclusiveMaximum"]);
 

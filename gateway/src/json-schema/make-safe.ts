@@ -69,7 +69,7 @@ function start(document: SchemaDocument, nameBytes: number): Position {
 
 function finish(walk: SchemaWalk, root: SafeNode, at: Position): SafeSchema {
   walk.visitDefinitions();
-  refuseEndless(walk.definitions);
+  refuseEndless(walk.definitions, walk.budget);
   const counter = new WayCounter();
   for (const branch of walk.branches) counter.count(branch.node, branch.at);
   const definitions = walk.definitions.map(({ name, node }) => [name, node?.schema ?? {}] as const);

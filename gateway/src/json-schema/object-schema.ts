@@ -77,7 +77,9 @@ function checkName(name: string, at: Position): number {
       "Give it another name",
     );
   }
-  if (!name.isWellFormed()) throw invalidSchema(at, "a property's name is no Unicode text", "Correct it");
+  if (!name.isWellFormed()) {
+    throw invalidSchema(at, "a property's name contains an unpaired surrogate", "Correct it");
+  }
   if (bytes > MAX_NAME_BYTES) {
     throw invalidSchema(below, `a property's name has more than ${MAX_NAME_BYTES} bytes`, "Shorten it");
   }

@@ -6,8 +6,14 @@ export interface SourceDocument {
   readonly param: string;
   /** Prepended to the paths of ignored keywords. */
   readonly prefix: string;
-  /** @throws ApiError for a dangling or external reference */
-  resolve(reference: string, at: Position): ReferenceTarget;
+  /** @throws ApiError for a dangling or external reference, or if the budget does not suffice to find it */
+  resolve(reference: string, at: Position, budget: WorkBudget): ReferenceTarget;
+}
+
+/** Bounds the gateway's own work on a schema. */
+export interface WorkBudget {
+  /** @throws ApiError if the work would take too long */
+  addSteps(count: number, at: Position): void;
 }
 
 export interface ReferenceTarget {
@@ -39,8 +45,10 @@ export function inside(at: Position, step: string, nameBytes = 0): Position {
   };
 }
 
+/** Appends a step to a path. Paths only serve messages, so they end where a message would cut them. */
 export function join(path: string, step: string): string {
-  return path === "" || step.startsWith("[") ? path + step : `${path}.${step}`;
+  if (path.length > MAX_PARAM) return path;
+  return clipped(path === "" || step.startsWith("[") ? path + step : `${path}.${step}`);
 }
 
 /**
@@ -48,7 +56,7 @@ export function join(path: string, step: string): string {
  * @param remedy another one
  */
 export function invalidSchema(at: Position, problem: string, remedy: string): ApiError {
-  const param = clipped(at.path === "" ? at.document.param : join(at.document.param, at.path));
+  const param = at.path === "" ? at.document.param : join(at.document.param, at.path);
   return new ApiError("invalid_value", {
     message: `Invalid schema at '${param}': ${problem}. ${remedy}.`,
     param,

@@ -1,8 +1,10 @@
 import { isJsonObject } from "../lib/json/exact-numbers.ts";
+import { HOP_STEPS, MAX_REFERENCE_LENGTH, STEP_CHARACTERS, STEPS_PER_NAMED_PART } from "./grammar-limits.ts";
 import {
   type Position,
   type ReferenceTarget as Target,
   type SourceDocument,
+  type WorkBudget,
   invalidSchema,
   join,
   quoted,
@@ -24,14 +26,24 @@ export class SchemaDocument implements SourceDocument {
   }
 
   /** @throws ApiError for a dangling or external reference; nothing is fetched for a client */
-  resolve(reference: string, at: Position): Target {
+  resolve(reference: string, at: Position, budget: WorkBudget): Target {
+    budget.addSteps(HOP_STEPS + reference.length / STEP_CHARACTERS, at);
+    if (reference.length > MAX_REFERENCE_LENGTH) {
+      throw invalidSchema(
+        at,
+        `a reference has more than ${MAX_REFERENCE_LENGTH} characters`,
+        "Move what it names to $defs",
+      );
+    }
     const hash = reference.indexOf("#");
     const base = hash < 0 ? reference : reference.slice(0, hash);
     const fragment = hash < 0 ? "" : reference.slice(hash + 1);
-    const start = base === "" || base === this.root["$id"] ? this.#root() : this.#find(base);
+    const start = base === "" || base === this.root["$id"] ? this.#root() : this.#find(base, at, budget);
     if (start !== undefined) {
       if (fragment === "") return start;
-      const target = fragment.startsWith("/") ? follow(fragment, start) : this.#find(`#${fragment}`);
+      const target = fragment.startsWith("/")
+        ? follow(fragment, start)
+        : this.#find(`#${fragment}`, at, budget);
       if (target !== undefined) return target;
     }
     throw invalidSchema(
@@ -45,10 +57,12 @@ export class SchemaDocument implements SourceDocument {
     return { schema: this.root, path: "" };
   }
 
-  #find(name: string): Target | undefined {
+  #find(name: string, at: Position, budget: WorkBudget): Target | undefined {
     if (this.#named === undefined) {
       this.#named = new Map();
-      collectNames(this.root, this.#named);
+      collectNames(this.root, this.#named, (parts) => {
+        budget.addSteps(parts * STEPS_PER_NAMED_PART, at);
+      });
     }
     return this.#named.get(name);
   }
@@ -80,16 +94,17 @@ function unescaped(token: string): string | undefined {
 }
 
 /** Collects the named parts of a document: by `$id`, and by anchor as `#name`. */
-function collectNames(root: JsonSchema, names: Map<string, Target>): void {
-  const queue: Target[] = [{ schema: root, path: "" }];
+function collectNames(root: JsonSchema, names: Map<string, Target>, charge: (parts: number) => void): void {
+  const queue: (Target & { readonly schema: object })[] = [{ schema: root, path: "" }];
   for (const part of queue) {
     const { schema, path } = part;
-    if (!Array.isArray(schema) && !isJsonObject(schema)) continue;
-    for (const [key, value] of Object.entries(schema)) {
+    const entries = Object.entries(schema);
+    charge(1 + entries.length);
+    for (const [key, value] of entries) {
       if (typeof value === "string") {
         const name = nameBy(key, value);
         if (name !== undefined && !names.has(name)) names.set(name, part);
-      } else {
+      } else if (Array.isArray(value) || isJsonObject(value)) {
         queue.push({ schema: value, path: join(path, Array.isArray(schema) ? `[${key}]` : key) });
       }
     }

@@ -3,7 +3,7 @@ import { visitAllOf } from "./all-of.ts";
 import { visitArray } from "./array-schema.ts";
 import { GrammarBudget } from "./grammar-budget.ts";
 import { MAX_DEFINITIONS, MAX_DEPTH, MAX_REFERENCE_DEPTH, PRIMITIVES } from "./grammar-limits.ts";
-import { isTrivial, keywordsOf } from "./keywords.ts";
+import { isTrivial, keywordCount, keywordsOf } from "./keywords.ts";
 import { visitObject } from "./object-schema.ts";
 import { type Position, inside, invalidSchema, join, quoted } from "./position.ts";
 import type { JsonSchema } from "./references.ts";
@@ -22,12 +22,15 @@ import type { WalkContext } from "./walk-context.ts";
 /** Length of a definition's rule name: `ref--defs-d499`. */
 const DEFINITION_NAME_BYTES = 16;
 
+/** The response header that lists ignored keywords holds no more characters. */
+const MAX_IGNORED_LENGTH = 1000;
+
 const ANY_TYPE = ["object", "array", "string", "number", "boolean", "null"];
 
 /**
  * Walks a client's schema in the order of llama.cpp's converter (`visit` of common/json-schema-to-grammar.cpp), and
- * keeps only what the converter uses: for example, it ignores `properties` next to `anyOf`. Linear in the size of its
- * bounded output.
+ * keeps only what the converter uses: for example, it ignores `properties` next to `anyOf`. The budget bounds its output
+ * and its work: parts behind references may be visited many times, so each visit is charged for what it examines.
  */
 export class SchemaWalk implements WalkContext {
   readonly budget = new GrammarBudget();
@@ -39,6 +42,7 @@ export class SchemaWalk implements WalkContext {
   readonly #definitionOf = new Map<JsonSchema, Definition>();
   readonly #sources: JsonSchema[] = [];
   #deepest = 0;
+  #ignoredLength = 0;
 
   /** @throws ApiError naming the first unsupported part of the schema */
   visit(schema: unknown, at: Position): SafeNode {
@@ -62,7 +66,11 @@ export class SchemaWalk implements WalkContext {
   }
 
   ignore(at: Position, keyword: string): void {
-    this.ignored.add(at.document.prefix + join(at.path, keyword));
+    if (this.#ignoredLength > MAX_IGNORED_LENGTH) return;
+    const path = at.document.prefix + join(at.path, keyword);
+    if (this.ignored.has(path)) return;
+    this.ignored.add(path);
+    this.#ignoredLength += path.length;
   }
 
   /** Records constraints for a type that are not enforced. */
@@ -78,6 +86,7 @@ export class SchemaWalk implements WalkContext {
     if (value === true) return this.#anyValue({}, at);
     if (value === false) throw invalidSchema(at, "the schema false allows no value", "Leave it out");
     const schema = asSchema(value, at);
+    this.budget.addSteps(keywordCount(schema), at);
     const { format, type } = schema;
     if (format != null && typeof format !== "string") {
       throw invalidSchema(inside(at, "format"), `a format is a string, not ${quoted(format)}`, "Correct it");
@@ -133,7 +142,7 @@ export class SchemaWalk implements WalkContext {
       throw invalidSchema(keywordAt, `a reference is a string, not ${quoted(reference)}`, "Correct it");
     }
     this.ignoreOthers(schema, at, "any", ["$ref", "$dynamicRef", "$recursiveRef", "type"]);
-    const target = at.document.resolve(reference, keywordAt);
+    const target = at.document.resolve(reference, keywordAt, this.budget);
     if (typeof target.schema === "boolean") return this.visit(target.schema, at);
     const source = asSchema(target.schema, keywordAt);
     let definition = this.#definitionOf.get(source);
@@ -166,7 +175,7 @@ export class SchemaWalk implements WalkContext {
       alternative === false ? [] : [{ alternative, index }],
     );
     if (possible.length === 0) {
-      throw invalidSchema(keywordAt, "there is no alternative that a value could have", "Add one");
+      throw invalidSchema(keywordAt, "no alternative allows any value", "Add one");
     }
     this.ignoreOthers(schema, at, "any", [keyword, "type"]);
     return unionNode(
@@ -179,7 +188,7 @@ export class SchemaWalk implements WalkContext {
   #visitTypes(schema: JsonSchema, types: readonly unknown[], at: Position): SafeNode {
     const distinct = [...new Set(types)];
     if (distinct.length === 0) {
-      throw invalidSchema(inside(at, "type"), "there is no type that a value could have", "Add one");
+      throw invalidSchema(inside(at, "type"), "no type allows any value", "Add one");
     }
     const nodes = distinct.map((type) => {
       if (typeof type !== "string")

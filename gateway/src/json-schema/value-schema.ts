@@ -48,5 +48,5 @@ function checkValue(value: unknown, at: Position, depth: number): void {
 }
 
 function checkText(text: string, at: Position): void {
-  if (!text.isWellFormed()) throw invalidSchema(at, "a value is no Unicode text", "Correct it");
+  if (!text.isWellFormed()) throw invalidSchema(at, "the value contains an unpaired surrogate", "Correct it");
 }

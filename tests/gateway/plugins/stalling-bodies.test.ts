@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import {
+  chainedReferences,
+  ignoredUnderLongPaths,
+  reversedDefinitions,
+} from "../../../test-support/json-schema/expensive-schemas.ts";
 import { MeasuredGateway } from "../../../test-support/gateway/measured-gateway.ts";
 
 // The longest that a body may block the event loop, in milliseconds of processor time.
@@ -154,6 +159,18 @@ const texts: Readonly<Record<string, () => string>> = {
   },
 };
 
+/** Schemas whose parts are visited many times. */
+const schemas: Readonly<Record<string, () => unknown>> = {
+  "a schema of chained references": () => chainedReferences(2000),
+  "a schema of references through long names": () => ignoredUnderLongPaths(20, 16_000, 160),
+  "a schema of ignored keywords below long names": () => ignoredUnderLongPaths(20, 300, 1500),
+  "a schema of definitions in reverse order": () => reversedDefinitions(280, 20),
+  "a schema with a pattern of nested repetitions": () => ({
+    type: "string",
+    pattern: "(a?b?".repeat(32) + ")*".repeat(32),
+  }),
+};
+
 describe("no body blocks the event loop:", () => {
   let fake: FakeOllama;
   let gateway: MeasuredGateway;
@@ -189,6 +206,16 @@ describe("no body blocks the event loop:", () => {
       for (const [path, body] of [...mainPositions, ...further]) await expectShortTurns(path, body(json));
     },
   );
+
+  test.each(Object.entries(schemas))("%s", timeout, async (_name, schema) => {
+    const format = JSON.stringify(schema());
+    const responseFormat = `{"type":"json_schema","json_schema":{"name":"a","schema":${format}}}`;
+    await expectShortTurns(
+      "/v1/chat/completions",
+      `{${model},${messages},"response_format":${responseFormat}}`,
+    );
+    await expectShortTurns("/api/chat", `{${model},${messages},"format":${format}}`);
+  });
 
   test.each(Object.entries(texts).map(([name, value], index) => ({ name, value, index })))(
     "$name, up to the limit",

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import { ApiError } from "../../../gateway/src/errors.ts";
+import { makeSafe } from "../../../gateway/src/json-schema/make-safe.ts";
+import {
+  chainedReferences,
+  ignoredUnderLongPaths,
+  repeatedly,
+  reversedDefinitions,
+} from "../../../test-support/json-schema/expensive-schemas.ts";
+
+function rejection(schema: Readonly<Record<string, unknown>>): string {
+  try {
+    makeSafe(schema, "format");
+  } catch (thrown) {
+    if (thrown instanceof ApiError) return `${thrown.status} ${thrown.message}`;
+    throw thrown;
+  }
+  return "accepted";
+}
+
+const list = (length: number): number[] => Array.from({ length }, (_, index) => index);
+const members = (length: number): Record<string, unknown> =>
+  Object.fromEntries(list(length).map((index) => [`k${index}`, 1]));
+const LONG_NAME = "x".repeat(500);
+const TOO_COMPLEX = /^400 Invalid schema at .*: the schema is too complex/;
+
+describe("a small schema cannot cause much work:", () => {
+  test.each<[string, Readonly<Record<string, unknown>>]>([
+    ["a chain of references, followed by each part of an allOf", chainedReferences(300)],
+    [
+      "a long reference in each part of an allOf",
+      { ...repeatedly(3000, { $ref: `#/${LONG_NAME}` }), [LONG_NAME]: { type: "string" } },
+    ],
+    [
+      "many properties in each part of an allOf",
+      { ...repeatedly(1000, { $ref: "#/$defs/d" }), $defs: { d: { properties: members(100) } } },
+    ],
+    [
+      "many values in each part of an allOf",
+      { ...repeatedly(1000, { $ref: "#/$defs/d" }), $defs: { d: { enum: list(100) } } },
+    ],
+    [
+      "long values in each part of an allOf",
+      { ...repeatedly(100, { $ref: "#/$defs/d" }), $defs: { d: { enum: ["x".repeat(20_000)] } } },
+    ],
+    ["many keywords of a part that many others repeat", repeatedProperty(members(1000))],
+    ["a large ignored keyword of a part that many others repeat", repeatedProperty({ not: members(1000) })],
+    [
+      "alternatives of false that many parts repeat",
+      repeatedProperty({ anyOf: [true, ...list(1000).map(() => false)] }),
+    ],
+    ["definitions that only end in reverse order", reversedDefinitions(280, 20)],
+    ["a name to search for", { $ref: "#name", default: list(200_000) }],
+  ])("%s", (_name, schema) => {
+    expect(rejection(schema)).toMatch(TOO_COMPLEX);
+  });
+
+  test("a long reference", () => {
+    expect(rejection({ $ref: `#/${"x".repeat(9000)}` })).toMatch(/a reference has more than 8192 characters/);
+  });
+
+  test("ignored keywords below a long path", () => {
+    const { ignored } = makeSafe(ignoredUnderLongPaths(20, 300, 50), "format");
+    expect(ignored.join("").length).toBeLessThan(2000);
+  });
+
+  test("many ignored keywords", () => {
+    const properties = Object.fromEntries(
+      list(500).map((index) => [`p${index}`, { type: "string", not: { a: 1 } }]),
+    );
+    const { ignored } = makeSafe({ type: "object", properties, required: Object.keys(properties) }, "format");
+    expect(ignored[0]).toBe("properties.p0.not");
+    expect(ignored.join("").length).toBeLessThan(1100);
+  });
+});
+
+test("large schemas without repetition pass", () => {
+  const properties = Object.fromEntries(
+    list(2500).map((index) => [`p${index}`, { type: "string", title: "A", description: "b", default: "c" }]),
+  );
+  expect(rejection({ type: "object", properties, required: Object.keys(properties) })).toBe("accepted");
+  const enums = Object.fromEntries(list(20).map((index) => [`e${index}`, { enum: list(1000) }]));
+  expect(rejection({ type: "object", properties: enums })).toBe("accepted");
+  expect(rejection(chainedReferences(50))).toBe("accepted");
+});
+
+/** Many properties that all take the same property from a definition. */
+function repeatedProperty(schema: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const part = { allOf: [{ $ref: "#/$defs/d" }] };
+  const properties = Object.fromEntries(list(500).map((index) => [`p${index}`, part]));
+  return { type: "object", properties, $defs: { d: { properties: { a: { type: "string", ...schema } } } } };
+}
