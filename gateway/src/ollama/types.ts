@@ -26,7 +26,7 @@ export interface OllamaOptions {
   temperature?: number | null | undefined;
   top_p?: number | null | undefined;
   seed?: number | null | undefined;
-  stop?: readonly string[];
+  stop?: string | readonly string[] | null | undefined;
   presence_penalty?: number | null | undefined;
   frequency_penalty?: number | null | undefined;
   /** Other Ollama options sent by the client. */

@@ -107,6 +107,38 @@ describe.each(routes)("%s", (path, body) => {
   });
 });
 
+describe.each(routes)("%s", (path, body) => {
+  test("rejects stop sequences that would occupy Ollama at every token", async () => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake);
+    for (const stop of [Array.from({ length: 65 }, () => "x"), ["x".repeat(1025)], "x".repeat(1025)]) {
+      const response = await gateway.post(path, { ...body, options: { stop } });
+      expect(response.status).toBe(400);
+      expect(await response.text()).toContain("options.stop");
+    }
+    expect(fake.received).toHaveLength(0);
+  });
+});
+
+test.each([
+  ["/v1/chat/completions", "stop", hello],
+  ["/v1/completions", "stop", { model: "m", prompt: "Hi" }],
+  ["/v1/messages", "stop_sequences", { ...hello, max_tokens: 1 }],
+] as const)("%s accepts a limited number of short values of %s", async (path, name, body) => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  for (const stops of [Array.from({ length: 65 }, () => "x"), ["x".repeat(1025)]]) {
+    const response = await gateway.post(path, { ...body, [name]: stops });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain(name);
+  }
+  expect(fake.received).toHaveLength(0);
+  fake.respondWith(last());
+  const stops = Array.from({ length: 64 }, () => "x".repeat(1024));
+  expect((await gateway.post(path, { ...body, [name]: stops })).status).toBe(200);
+  expect(fake.received.at(-1)).toMatchObject({ body: { options: { stop: stops } } });
+});
+
 test("passes on unchanged the options that the runner accepts", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);

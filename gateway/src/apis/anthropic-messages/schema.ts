@@ -2,6 +2,7 @@ import * as z from "zod";
 import { temperatureTo } from "../common/fatal-options.ts";
 import { isEmptyList, letsTheModelCall } from "../common/noop-values.ts";
 import { hint, ignored, object } from "../common/parameters.ts";
+import { stopList } from "../common/stops.ts";
 import { unsupported } from "../common/validation.ts";
 import { MAX_MESSAGES, MAX_TOOLS, extensions, modelName, toolName } from "../openai-chat/schema.ts";
 import { assistantBlock, systemBlock, textBlock, userBlock } from "./blocks.ts";
@@ -115,7 +116,7 @@ export const messagesSchema = z.strictObject({
   temperature: temperatureTo(1).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   top_k: z.int().min(0).nullish(),
-  stop_sequences: z.array(z.string()).nullish(),
+  stop_sequences: stopList.nullish(),
 });
 
 /** The body of `POST /v1/messages/count_tokens`. */

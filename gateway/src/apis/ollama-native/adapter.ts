@@ -9,6 +9,7 @@ import type { StreamingResponse, ApiAdapter } from "../adapter.ts";
 import { MAX_EMBED_INPUTS } from "../openai-embeddings/adapter.ts";
 import { nativeFormat } from "../common/output-format.ts";
 import { boundedOptions } from "../common/fatal-options.ts";
+import { stops } from "../common/stops.ts";
 import { serverOptions } from "../common/server-options.ts";
 
 /** An object of Ollama's API, with case-insensitive field names. */
@@ -22,7 +23,13 @@ const seed = z
   .optional();
 
 const options = z
-  .looseObject({ ...serverOptions, ...boundedOptions, num_ctx: z.number().nullish(), seed })
+  .looseObject({
+    ...serverOptions,
+    ...boundedOptions,
+    num_ctx: z.number().nullish(),
+    seed,
+    stop: stops.nullish(),
+  })
   .nullish();
 
 /**

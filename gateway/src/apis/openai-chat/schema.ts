@@ -4,6 +4,7 @@ import { unsupported, unsupportedVariants } from "../common/validation.ts";
 import { int64 } from "../common/int64.ts";
 import { isEmptyList, isEmptyObject } from "../common/noop-values.ts";
 import { boundedOptions, temperatureTo } from "../common/fatal-options.ts";
+import { stops } from "../common/stops.ts";
 import { serverOptions } from "../common/server-options.ts";
 
 /**
@@ -196,7 +197,7 @@ export const extensions = {
         "Default: the model's own, else the server's OLLAMA_CONTEXT_LENGTH.",
     ),
   options: z
-    .object({ ...serverOptions, ...boundedOptions, seed: int64.nullish() })
+    .object({ ...serverOptions, ...boundedOptions, seed: int64.nullish(), stop: stops.nullish() })
     .catchall(z.union([z.number(), z.boolean(), z.string(), z.array(z.string()), z.null()]).optional())
     .nullish()
     .describe(
@@ -212,15 +213,12 @@ export const extensions = {
     ),
 };
 
-/** OpenAI accepts 4. */
-const MAX_STOPS = 64;
-
 /** Sampling parameters and stop sequences. */
 export const sampling = {
   temperature: temperatureTo(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   seed: int64.nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(MAX_STOPS)]).nullish(),
+  stop: stops.nullish(),
   presence_penalty: penalty,
   frequency_penalty: penalty,
 };
