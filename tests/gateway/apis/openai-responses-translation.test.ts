@@ -164,6 +164,18 @@ test.each([
     { tools: ollamaTools },
   ],
   [
+    "a later definition of a tool replaces an earlier one",
+    {
+      tools: [{ ...tools[0], description: "old" }],
+      input: [
+        { type: "additional_tools", tools: [{ ...tools[0], description: "older" }] },
+        { type: "additional_tools", tools },
+        { type: "message", role: "user", content: "Hi" },
+      ],
+    },
+    { tools: ollamaTools },
+  ],
+  [
     "tools that the gateway cannot run are omitted",
     { tools: [...tools, ...serverTools] },
     { tools: ollamaTools },
@@ -284,4 +296,16 @@ test("passes on only once a tool that is allowed twice", () => {
   const tools = [{ type: "function", name: "f", parameters }];
   const body = translate({ tools, tool_choice: { ...allowing("auto"), tools: [tool, tool] } });
   expect((body as { tools?: object[] }).tools).toHaveLength(1);
+});
+
+test("512 tools may be repeated in each turn", () => {
+  const many = Array.from({ length: 512 }, (_, index) => ({
+    type: "function",
+    name: `f${index}`,
+    parameters,
+  }));
+  const repeated = [{ type: "additional_tools", tools: many }, user];
+  expect(translate({ tools: many, input: repeated })).toMatchObject({ tools: { length: 512 } });
+  const another = [{ type: "additional_tools", tools: [{ ...many[0], name: "other" }] }, user];
+  expect(() => translate({ tools: many, input: another })).toThrow("more than 512 tools");
 });

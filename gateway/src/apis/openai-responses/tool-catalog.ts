@@ -51,19 +51,17 @@ export class ToolCatalog {
     lists: readonly { readonly tools: readonly ResponsesTool[]; readonly param: string }[],
     ignored: IgnoredParameters,
   ) {
-    const offered: OfferedTool[] = [];
     const leftOut = new Set<string>();
     const add = (tool: ResponsesTool, param: string, namespace?: string): void => {
       if (tool.type === "namespace") {
         for (const [i, each] of tool.tools.entries()) add(each, `${param}.tools[${i}]`, tool.name);
       } else if (tool.type === "function" || tool.type === "custom") {
-        if (offered.length === MAX_OFFERED) throw tooManyTools();
         const name = this.#freeName(tool.name, namespace);
+        if (this.#byName.size === MAX_OFFERED && !this.#byName.has(name)) throw tooManyTools();
         const one = offer(tool, name, namespace, param);
         if (tool.type === "custom" && tool.format?.type === "grammar") ignored.ignore(`${param}.format`);
         this.#byName.set(name, one);
         this.#names.set(keyOf(tool.name, namespace), name);
-        offered.push(one);
       } else {
         leftOut.add(tool.name);
         ignored.ignore(param);
@@ -71,7 +69,8 @@ export class ToolCatalog {
     };
     for (const { tools, param } of lists)
       for (const [i, tool] of tools.entries()) add(tool, `${param}[${i}]`);
-    this.offered = offered;
+    // A later definition replaces an earlier one: clients repeat their tools with each turn of a stored conversation.
+    this.offered = [...this.#byName.values()];
     this.leftOut = leftOut;
   }
 
