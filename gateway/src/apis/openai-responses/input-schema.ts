@@ -12,9 +12,10 @@ const textPart = object(() => ({ type: z.enum(["input_text", "text"]), text: z.s
 
 const imagePart = object(() => ({
   type: z.literal("input_image"),
+  // First, because its error explains why an image_url is missing.
+  file_id: unsupported("the gateway keeps no files"),
   image_url: imageUrl,
   detail: imageDetail.nullish(),
-  file_id: unsupported("the gateway keeps no files"),
   ...breakpoint,
 }));
 
@@ -132,12 +133,13 @@ const reasoning = object(() => ({
 const additionalTools = object(() => ({ type: z.literal("additional_tools"), tools: toolList, ...itemId }));
 
 const reference = object(() => ({ type: z.literal("item_reference"), id: z.string() }));
-const untypedReference = object(() => ({ type: z.null().optional(), id: z.string() })).transform(
-  ({ id }) => ({
-    type: "item_reference" as const,
-    id,
-  }),
-);
+/** A message has a role or content; it may have an ID and no type, too. */
+const untypedReference = object(() => ({
+  type: z.null().optional(),
+  id: z.string(),
+  role: z.null().optional(),
+  content: z.null().optional(),
+})).transform(({ id }) => ({ type: "item_reference" as const, id }));
 
 const known = [
   message,
