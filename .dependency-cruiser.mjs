@@ -43,6 +43,7 @@ const gateway = {
     "console",
     "errors.ts",
     "generation",
+    "lib",
     "observability",
     "ollama",
     "openapi",
