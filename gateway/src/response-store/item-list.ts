@@ -1,3 +1,5 @@
+import type { ResponsesTool } from "../apis/openai-responses/tool-schema.ts";
+import { withOriginalType } from "../apis/openai-responses/unknown-variant.ts";
 import { ApiError } from "../errors.ts";
 import type { StoredItem } from "./stored-conversation.ts";
 
@@ -28,11 +30,33 @@ export function listItems(items: readonly StoredItem[], { limit, order = "desc",
   const data = ordered.slice(start, start + count);
   return {
     object: "list",
-    data,
+    data: data.map(shown),
     first_id: idOf(data[0]) ?? null,
     last_id: idOf(data.at(-1)) ?? null,
     has_more: start + count < ordered.length,
   };
+}
+
+/** An item with the client's own types of what the gateway does not know. */
+function shown(item: StoredItem): object {
+  if (item.type === "additional_tools") return { ...item, tools: item.tools.map(shownTool) };
+  if (item.type === "reasoning") {
+    return {
+      ...item,
+      ...(item.summary == null ? {} : { summary: item.summary.map(withOriginalType) }),
+      ...(item.content == null ? {} : { content: item.content.map(withOriginalType) }),
+    };
+  }
+  if (item.type === "message" && Array.isArray(item.content)) {
+    return { ...item, content: item.content.map(withOriginalType) };
+  }
+  return withOriginalType(item);
+}
+
+function shownTool(tool: ResponsesTool): object {
+  return tool.type === "namespace"
+    ? { ...tool, tools: tool.tools.map(withOriginalType) }
+    : withOriginalType(tool);
 }
 
 function idOf(item: StoredItem | undefined): string | undefined {

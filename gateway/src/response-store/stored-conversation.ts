@@ -149,7 +149,7 @@ function resolve(store: ResponseSource, owner: string, item: ResponsesItem, inde
 }
 
 function ensureId(item: StoredItem): StoredItem {
-  if (item.type === "unknown" || item.id != null) return item;
+  if (item.id != null) return item;
   return { ...item, id: newItemId("msg") };
 }
 

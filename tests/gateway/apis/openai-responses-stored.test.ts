@@ -101,6 +101,42 @@ test("resolves references to stored items", async () => {
   expect((await fake.conversation(2)).body.messages).toHaveLength(5);
 });
 
+test("lists items and parts of unknown types with their own types and IDs", async () => {
+  const { gateway } = await start();
+  const input = [
+    { type: "web_search_call", id: "ws_1", status: "completed" },
+    { type: "some_call" },
+    { type: "reasoning", summary: [{ type: "new_text", text: "a" }] },
+    { role: "assistant", content: [{ type: "new_part", text: "a" }] },
+    { type: "additional_tools", tools: [{ type: "web_search" }] },
+    { role: "user", content: "Hi" },
+  ];
+  const created = await gateway.post("/v1/responses", { model: "m", input });
+  const { id } = (await created.json()) as { id: string };
+  const url = `${gateway.url}/v1/responses/${id}/input_items?order=asc`;
+  const anyId = expect.any(String) as string;
+  expect(await (await fetch(url)).json()).toMatchObject({
+    data: [
+      { type: "web_search_call", id: "ws_1" },
+      { type: "some_call", id: anyId },
+      { type: "reasoning", summary: [{ type: "new_text" }] },
+      { type: "message", content: [{ type: "new_part" }] },
+      { type: "additional_tools", tools: [{ type: "web_search" }] },
+      { type: "message", content: "Hi" },
+    ],
+  });
+  expect(await (await fetch(`${url}&limit=1`)).json()).toMatchObject({ last_id: "ws_1", has_more: true });
+  expect(await (await fetch(`${url}&limit=1&after=ws_1`)).json()).toMatchObject({ last_id: anyId });
+});
+
+test("returns allowed tools of unknown types as sent", async () => {
+  const { gateway } = await start();
+  const tool_choice = { type: "allowed_tools", mode: "auto", tools: [{ type: "web_search" }] };
+  const tools = [{ type: "function", name: "f" }];
+  const response = await gateway.post("/v1/responses", { ...baseRequest, tools, tool_choice });
+  expect(await response.json()).toMatchObject({ tool_choice });
+});
+
 test("lists the input items of a response by page, newest first by default", async () => {
   const { gateway, responses } = await start();
   const first = await responses.create({ ...baseRequest, instructions: "Be brief." });

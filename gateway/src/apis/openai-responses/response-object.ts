@@ -4,6 +4,7 @@ import { type OutputItem, type ReasoningOptions, type Status, endStatus, newItem
 import type { ResponsesRequest } from "./schema.ts";
 import type { ToolCatalog } from "./tool-catalog.ts";
 import type { ResponsesTool } from "./tool-schema.ts";
+import { withOriginalType } from "./unknown-variant.ts";
 
 /**
  * Stores a finished response.
@@ -112,7 +113,7 @@ export class ResponseObject {
       frequency_penalty: request.frequency_penalty ?? numberOr(options?.frequency_penalty, 0),
       top_logprobs: request.top_logprobs ?? 0,
       text: { format: formatOf(text) },
-      tool_choice: request.tool_choice ?? "auto",
+      tool_choice: describeChoice(request.tool_choice),
       tools: (tools ?? []).flatMap(describeTool),
       truncation: request.truncation ?? "disabled",
       usage: null,
@@ -135,6 +136,12 @@ function formatOf(text: ResponsesRequest["text"]): object {
   if (format.type !== "json_schema") return format;
   const { name, description = null, strict } = format;
   return { ...format, name: name ?? "response", description, strict: strict ?? false };
+}
+
+function describeChoice(choice: ResponsesRequest["tool_choice"]): unknown {
+  if (choice == null) return "auto";
+  if (typeof choice === "string" || choice.type !== "allowed_tools") return choice;
+  return { ...choice, tools: choice.tools.map(withOriginalType) };
 }
 
 /** A tool as offered to the model, with the fields that clients require of a function. */
