@@ -43,7 +43,8 @@ export function handleErrors(app: FastifyInstance): void {
 
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?", 1)[0] ?? "";
-    const allowed = [...methodsOf].filter(([pattern]) => matchesPattern(path, pattern));
+    const segments = path.split("/");
+    const allowed = [...methodsOf].filter(([pattern]) => matchesPattern(segments, pattern));
     if (allowed.length === 0) throw new ApiError("route_not_found");
     const methods = [...new Set(allowed.flatMap(([, each]) => [...each]))].join(", ");
     void reply.header("allow", methods);
@@ -54,9 +55,8 @@ export function handleErrors(app: FastifyInstance): void {
 }
 
 /** @param pattern of a route, such as `/v1/responses/:id` or `/v1/models/*` */
-function matchesPattern(path: string, pattern: string): boolean {
+function matchesPattern(segments: readonly string[], pattern: string): boolean {
   const expected = pattern.split("/");
-  const segments = path.split("/");
   return (
     (expected.at(-1) === "*" ? segments.length >= expected.length : segments.length === expected.length) &&
     expected.every(
