@@ -176,7 +176,7 @@ describe("an update succeeds after one that failed because of", () => {
     project.configure({ gatewayMemoryMiB: 128 });
     const text = await expectFailure("up", "--yes", "--skip-preview");
     expect(text).toMatch(
-      /Container ollama-stack-broken-gateway was killed because it needs more memory than 128 MiB; raise its limit: ollamaMemoryMiB, gatewayMemoryMiB or edgeMemoryMiB/,
+      /Container ollama-stack-broken-gateway was killed because it needs more memory than 128 MiB; raise its limit: gatewayMemoryMiB/,
     );
     project.configure({ gatewayMemoryMiB: 512 });
     await project.pulumi("up", "--yes", "--skip-preview");
