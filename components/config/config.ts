@@ -75,20 +75,28 @@ function describe(project: string, raw: Record<string, unknown>, issue: z.core.$
       )
       .join("\n");
   }
-  const path = formatPath(issue.path);
+  const steps = configuredPath(issue.path, raw);
+  const path = formatPath(steps);
   if (issue.code === "unrecognized_keys") {
     return `${project}:${path} has the unknown field ${issue.keys.join(", ")}; known: ${knownFields(issue.path)}`;
   }
-  const value = issue.path.reduce<unknown>(
-    (at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step],
-    raw,
-  );
+  const value = valueAt(steps, raw);
   // The CLI needs --path to address a value inside a key.
   const keyArgument = /[.[]/.test(path) ? `--path '${path}'` : `'${path}'`;
   const fix = mustBeRemoved(issue)
     ? `; remove it with: pulumi config rm ${keyArgument}`
     : `; set it with: pulumi config set ${keyArgument} VALUE`;
   return `${project}:${path} is ${shownValue(issue, value)}, but must be ${issue.message}${fix}`;
+}
+
+/** The part of a path that the config has: a model given as text has no field for its name. */
+function configuredPath(path: readonly PropertyKey[], raw: unknown): readonly PropertyKey[] {
+  const end = path.findIndex((_, i) => i > 0 && typeof valueAt(path.slice(0, i), raw) === "string");
+  return end === -1 ? path : path.slice(0, end);
+}
+
+function valueAt(path: readonly PropertyKey[], raw: unknown): unknown {
+  return path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], raw);
 }
 
 /** Hides values that may contain a secret: a key pasted by mistake, a URL's password, an unknown variable. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parseConfig } from "../../../components/config/config.ts";
 import { models } from "../../../components/config/models/models.ts";
 
 // Only names that Ollama accepts, in the form in which it lists them (types/model/name.go).
@@ -23,6 +24,13 @@ describe("a model's name", () => {
     (name) => {
       expect(problem(name)).toBe("0.name must be a model name such as llama3.2:1b");
     },
+  );
+});
+
+it("names a wrong entry that is only a name by its place in the list", () => {
+  const config = { "ollama-stack:models": '["llama3.2:1b","a b"]' };
+  expect(() => parseConfig("ollama-stack", config)).toThrow(
+    /models\[1\] is "a b", but must be a model name such as llama3\.2:1b; set it with: pulumi config set --path 'models\[1\]' VALUE$/m,
   );
 });
 
