@@ -112,7 +112,7 @@ test("the description of an unsupported parameter gives the reason", async () =>
   ] as {
     schema: { properties: Record<string, { description?: string }>; additionalProperties: boolean };
   };
-  expect(schema.properties["n"]?.description).toBe("Not supported: only one choice is made.");
+  expect(schema.properties["n"]?.description).toBe("Not supported: only one choice is supported.");
   expect(schema.additionalProperties).toBe(false);
 });
 

@@ -256,12 +256,12 @@ export const chatParameters = {
   prediction: ignored,
 
   // These would change the response.
-  n: unsupported("only one choice is made", (value) => value === 1),
+  n: unsupported("only one choice is supported", (value) => value === 1),
   logit_bias: unsupported("Ollama has no logit bias", (value) => isEmptyObject(value)),
   modalities: unsupported("only text is made", (value) => JSON.stringify(value) === '["text"]'),
   audio: unsupported("audio is not supported"),
   verbosity: hint("models of Ollama have no verbosity", (value) => value === "medium"),
-  moderation: unsupported("nothing is moderated"),
+  moderation: unsupported("moderation is not supported"),
   web_search_options: hint("the gateway does not search the web"),
   functions: unsupported("deprecated; use tools", isEmptyList),
   function_call: unsupported("deprecated; use tool_choice", (value) => value === "none" || value === "auto"),

@@ -29,8 +29,8 @@ export const completionsSchema = z.strictObject({
   ...sampling,
   ...extensions,
   user: ignored,
-  n: unsupported("only one choice is made", (value) => value === 1),
-  best_of: unsupported("only one choice is made", (value) => value === 1),
+  n: unsupported("only one choice is supported", (value) => value === 1),
+  best_of: unsupported("only one choice is supported", (value) => value === 1),
   echo: unsupported("the prompt is not repeated", (value) => value === false),
   logit_bias: unsupported("Ollama has no logit bias", (value) => isEmptyObject(value)),
 });

@@ -90,7 +90,7 @@ export const responsesSchema = z.strictObject({
   conversation: unsupported("the gateway keeps no conversations; use previous_response_id"),
   background: unsupported("responses are not generated in the background", (value) => value === false),
   prompt: unsupported("the gateway keeps no prompts"),
-  moderation: unsupported("nothing is moderated"),
+  moderation: unsupported("moderation is not supported"),
   context_management: unsupported("the conversation is used as sent", isEmptyList),
   access_programs: unsupported("there are no access programs", setsOnly("cyber", ["standard"])),
   image: unsupported("images are not compressed", setsOnly("context_compression", ["auto", "disabled"])),
