@@ -36,3 +36,22 @@ it.each([
   expect(fake.received).toHaveLength(0);
   expect((await post(512)).status).toBe(200);
 });
+
+it("/v1/messages accepts 512 tools that its messages add, and rejects more before they reach Ollama", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const post = (count: number) => {
+    const content = toolNames(count).map((name) => ({
+      type: "tool_addition",
+      tool: { type: "tool_definition", definition: { name, input_schema: parameters } },
+    }));
+    const all = [...messages, { role: "user", content: [...content, { type: "text", text: "Hello!" }] }];
+    return gateway.post("/v1/messages", { model: "m", max_tokens: 8, messages: all });
+  };
+  const rejected = await post(513);
+  expect(rejected.status).toBe(400);
+  expect(await rejected.text()).toContain("more than 512");
+  expect(fake.received).toHaveLength(0);
+  expect((await post(512)).status).toBe(200);
+  expect(fake.received.at(-1)).toMatchObject({ body: { tools: { length: 512 } } });
+});

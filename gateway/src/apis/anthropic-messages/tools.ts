@@ -2,6 +2,7 @@ import * as z from "zod";
 import { ApiError } from "../../errors.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
 import type { Tool } from "../common/tool-choice.ts";
+import { MAX_TOOLS } from "../openai-chat/schema.ts";
 import type { OtherBlock } from "./blocks.ts";
 import { type ShownTool, clientTool } from "./client-tools.ts";
 import { type CustomTool, type Message, type ConversationRequest, customTool } from "./schema.ts";
@@ -25,7 +26,7 @@ interface OfferedTools {
  * `defer_loading` are shown once the conversation refers to them.
  *
  * @param ignored receives the names of omitted tools
- * @throws ApiError if an omitted tool must be called
+ * @throws ApiError if an omitted tool must be called, or the messages add too many
  */
 export function offeredTools(
   { tools, tool_choice: choice, messages }: ConversationRequest,
@@ -55,6 +56,7 @@ export function offeredTools(
     if (typeof content === "string") continue;
     for (const block of content ?? []) applyChange(block, known);
   }
+  if (known.size > MAX_TOOLS) throw tooManyTools();
   const all = [...known.values()];
   // Show deferred tools if the tool that would find them is omitted or missing.
   const isSearchOmitted = [...omitted.keys()].some((name) => name.includes("(tool_search_tool_"));
@@ -77,6 +79,13 @@ function notRunError(why: string): ApiError {
   return new ApiError("unsupported_parameter", {
     message: `Unsupported value for 'tool_choice': ${why}, and the gateway runs no tools. Let the model choose, or name a tool of your own.`,
     param: "tool_choice",
+  });
+}
+
+function tooManyTools(): ApiError {
+  return new ApiError("invalid_value", {
+    message: `Invalid value for 'messages': with the tools that they add, there are more than ${MAX_TOOLS}. Send fewer.`,
+    param: "messages",
   });
 }
 
