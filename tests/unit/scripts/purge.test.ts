@@ -31,6 +31,8 @@ function run(args: string[], change: NodeJS.ProcessEnv): Promise<{ code: number;
     OLLAMA_STACK_CACHE: join(root, "cache"),
     OLLAMA_STACK_STATE: join(root, "state"),
     PULUMI_HOME: join(root, "pulumi"),
+    // npm test sets it, for stacks of other tests.
+    PULUMI_BACKEND_URL: undefined,
   };
   return new Promise((resolve) => {
     execFile(process.execPath, ["scripts/commands/purge.ts", ...args], { env }, (error, stdout, stderr) => {
