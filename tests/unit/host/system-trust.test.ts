@@ -1,5 +1,8 @@
 import { expect, it, vi } from "vitest";
-import { withSystemTrust } from "../../../host/system-trust.ts";
+
+// A new copy, as the module reads the machine's certificates only once, and other tests of this process use it too.
+vi.resetModules();
+const { withSystemTrust } = await import("../../../host/system-trust.ts");
 
 const untrusted = () =>
   new TypeError("fetch failed", {
@@ -8,7 +11,7 @@ const untrusted = () =>
     }),
   });
 
-// The order of the tests matters: a process reads the machine's certificates only once.
+// The order of the tests matters for the same reason.
 it("does not retry a request that fails for another reason", async () => {
   const work = vi.fn(() => Promise.reject(new Error("ECONNREFUSED")));
   await expect(withSystemTrust(work)).rejects.toThrow("ECONNREFUSED");
