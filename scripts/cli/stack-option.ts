@@ -14,8 +14,11 @@ export function commandWith(name: string, stackOption: string): string {
   return `npm run ${name}${stackOption === "" ? " --" : stackOption}`;
 }
 
-/** Arguments that make the next `npm run NAME` use the same stack; empty if it does so without any. */
+/**
+ * Arguments that make the next `npm run NAME` use the same stack; empty if it does so without any, whether in this shell or in
+ * one without PULUMI_STACK.
+ */
 export function stackOptionFor({ chosen, fromTools, hasToolsOption, fromEnvironment }: Choice): string {
-  const next = fromEnvironment ?? (hasToolsOption ? undefined : fromTools);
-  return chosen === next ? "" : ` -- --stack ${chosen}`;
+  const isDefault = chosen === fromTools && !hasToolsOption && chosen === (fromEnvironment ?? chosen);
+  return isDefault ? "" : ` -- --stack ${chosen}`;
 }
