@@ -6,6 +6,10 @@ import { configure } from "../../test-support/released/user-config.ts";
 import { ReleasedWorld } from "../../test-support/released/world.ts";
 
 // An ordinary user on a fresh machine. The tests run in order: each builds on the state left by the previous ones.
+
+// Two thousand tests, on a machine that runs other tests, too.
+const suiteEndsWithinMs = 20 * 60_000;
+
 let world: ReleasedWorld;
 /** An npm test run by the same user. */
 let suite: Promise<ProcessEnd>;
@@ -78,7 +82,7 @@ it("a second npm run up changes nothing and downloads nothing", async () => {
 describe("the running stack", () => {
   beforeAll(() => {
     // Run in parallel because the tests below mostly wait: this saves a third of the time.
-    suite = world.run("npm", ["test", "--", ...testsOfUser()]);
+    suite = world.run("npm", ["test", "--", ...testsOfUser()], { withinMs: suiteEndsWithinMs });
   });
 
   it("is listed by npm run status, and its logs by npm run logs", async () => {
@@ -124,13 +128,18 @@ describe("the running stack", () => {
   });
 });
 
-it("npm test skips tests that need root and counts them as neither passed nor failed", async () => {
-  const { code, stdout, stderr } = await suite;
-  const [failed = code === 0 ? "" : stderr + stdout] = /^Failed:\n[^]*/m.exec(stdout) ?? [];
-  expect(code, failed).toBe(0);
-  expect(stdout).toMatch(/^\d{4} passed, 0 failed$/m);
-  expect(stdout).toMatch(/^Not applicable here: tests\/e2e\/engine-restart\.test\.ts, .*needs root\)/m);
-});
+it(
+  "npm test skips tests that need root and counts them as neither passed nor failed",
+  { timeout: suiteEndsWithinMs },
+  async () => {
+    const { code, stdout, stderr, timedOut } = await suite;
+    expect(timedOut).toBe(false);
+    const [failed = code === 0 ? "" : stderr + stdout] = /^Failed:\n[^]*/m.exec(stdout) ?? [];
+    expect(code, failed).toBe(0);
+    expect(stdout).toMatch(/^\d{4} passed, 0 failed$/m);
+    expect(stdout).toMatch(/^Not applicable here: tests\/e2e\/engine-restart\.test\.ts, .*needs root\)/m);
+  },
+);
 
 it("npm run destroy removes everything without network access", async () => {
   world.setFaults({ blockedNames: ["*"] });
