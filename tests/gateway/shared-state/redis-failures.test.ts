@@ -77,7 +77,8 @@ test("reconnects when its connection for messages stops responding", async () =>
   await stateIs(gateway, "up");
 });
 
-test("does not compute embeddings for a client that disconnects before Redis responds", async () => {
+/** A gateway that limits the requests of a key, with a relay before Redis. */
+async function startLimited() {
   const [redis, server] = await Promise.all([startRedis(), startFake()]);
   const relay = await RedisRelay.start(redis);
   const { key, line } = newKey("ada", ["requests=1000"]);
@@ -87,6 +88,11 @@ test("does not compute embeddings for a client that disconnects before Redis res
     API_KEYS: line,
   });
   await stateIs(gateway, "up");
+  return { server, relay, key, gateway };
+}
+
+test("does not compute embeddings for a client that disconnects before Redis responds", async () => {
+  const { server, relay, key, gateway } = await startLimited();
   const embed = (signal: AbortSignal | null): Promise<Response> =>
     gateway.post(
       "/v1/embeddings",
@@ -112,15 +118,7 @@ test("does not compute embeddings for a client that disconnects before Redis res
 });
 
 test("does not open a console for a client that disconnects before Redis responds", async () => {
-  const [redis, server] = await Promise.all([startRedis(), startFake()]);
-  const relay = await RedisRelay.start(redis);
-  const { key, line } = newKey("ada", ["requests=1000"]);
-  const gateway = await startGateway(server, {
-    ...environmentOf(redis, [server]),
-    SHARED_STATE: relay.url,
-    API_KEYS: line,
-  });
-  await stateIs(gateway, "up");
+  const { relay, key, gateway } = await startLimited();
   const watch = (signal: AbortSignal): Promise<Response> =>
     fetch(`${gateway.url}/admin/events`, { signal, headers: { authorization: `Bearer ${key}` } });
   // As many as one key may open.
