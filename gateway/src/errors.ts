@@ -55,6 +55,7 @@ export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly code: ErrorCode;
   readonly status: number;
+  /** OpenAI's. */
   readonly type: string;
   readonly param: string | null;
   readonly retryAfter: number | undefined;
@@ -69,7 +70,7 @@ export class ApiError extends Error {
     super(detail.message ?? entry.message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.code = code;
     this.status = detail.status ?? entry.status;
-    this.type = detail.type ?? entry.type;
+    this.type = detail.type ?? entry.type ?? (entry.status < 500 ? "invalid_request_error" : "server_error");
     this.param = detail.param ?? null;
     this.retryAfter = detail.retryAfter ?? entry.retryAfter;
     this.tooLong = detail.tooLong;
