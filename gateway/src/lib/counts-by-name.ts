@@ -9,12 +9,18 @@ const MAX_ZERO_ENTRIES = 64;
  */
 export class CountsByName implements Iterable<readonly [name: string, count: number]> {
   readonly #counts = new Map<string, number>();
+  #total = 0;
+
+  get total(): number {
+    return this.#total;
+  }
 
   of(name: string): number {
     return this.#counts.get(name) ?? 0;
   }
 
   add(name: string, amount: number): void {
+    this.#total += amount;
     const count = this.of(name) + amount;
     // Do not accumulate the names of removed keys.
     if (count === 0 && this.#counts.size > MAX_ZERO_ENTRIES) this.#counts.delete(name);

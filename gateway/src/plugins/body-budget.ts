@@ -83,9 +83,8 @@ export class BodyBudget {
 class Pool {
   readonly #limit: number;
   readonly #keys: Pick<KeyStore, "hasMultiple">;
-  #used = 0;
   /** By key name. */
-  readonly #usedBy = new CountsByName();
+  readonly #used = new CountsByName();
 
   constructor(limit: number, keys: Pick<KeyStore, "hasMultiple">) {
     this.#limit = limit;
@@ -94,16 +93,15 @@ class Pool {
 
   /** @param counted number of the bytes that are already charged */
   hasRoom(name: string, bytes: number, counted: number): boolean {
-    const free = this.#limit - this.#used - bytes + counted;
+    const free = this.#limit - this.#used.total - bytes + counted;
     if (free < 0) return false;
     if (!this.#keys.hasMultiple) return true;
-    const others = this.#usedBy.of(name) - counted;
+    const others = this.#used.of(name) - counted;
     // A key's only body may use all that is free, so that a body of any permitted size is accepted.
     return others === 0 || others + bytes <= MAX_TIMES_FREE * free;
   }
 
   add(name: string, bytes: number): void {
-    this.#used += bytes;
-    this.#usedBy.add(name, bytes);
+    this.#used.add(name, bytes);
   }
 }

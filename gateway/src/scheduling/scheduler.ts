@@ -2,12 +2,12 @@ import type { Backend } from "../backends/backend.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
 import { ApiError } from "../errors.ts";
 import type { LoadOutcome } from "../backends/model-loader.ts";
+import { CountsByName } from "../lib/counts-by-name.ts";
 import { IndexedSet } from "../lib/indexed-set.ts";
 import { type QueueLimits, type SchedulerHandle, AdmittedRequest } from "./admitted-request.ts";
 import { type GenerationRequest, modelRequirementOf } from "./generation-request.ts";
 import { conversationOf } from "./conversation.ts";
 import { WaitQueue, type Waiter } from "./wait-queue.ts";
-import { WaitingCounts } from "./waiting-counts.ts";
 import type { SharedSlots } from "./shared-slots.ts";
 import type { WaitState } from "./wait-state.ts";
 
@@ -30,8 +30,8 @@ export class Scheduler {
   readonly #shared: SharedSlots | undefined;
   readonly #active = new IndexedSet<AdmittedRequest>();
   readonly #queues = new WaitQueue();
-  /** Requests without a slot, including those not queued yet. */
-  readonly #waiting = new WaitingCounts();
+  /** Requests without a slot by key, including those not queued yet. */
+  readonly #waiting = new CountsByName();
   /** Rejected in favour of another key but not finished yet. Not counted as waiting. */
   readonly #displaced = new Set<AdmittedRequest>();
   #averageMs = SECOND;
@@ -109,7 +109,7 @@ export class Scheduler {
     const admitted = new AdmittedRequest(request, requirement, this.#handle);
     admitted.conversation = conversation;
     this.#active.add(admitted);
-    this.#waiting.begin(admitted.key);
+    this.#waiting.add(admitted.key, 1);
     if (ready !== undefined) this.#assign(admitted, ready);
     return admitted;
   }
@@ -233,7 +233,7 @@ export class Scheduler {
   #assign(admitted: AdmittedRequest, backend: Backend): void {
     this.#backends.placement.occupy(backend, admitted.conversation);
     admitted.isTrial = backend.breaker.begin();
-    this.#waiting.end(admitted.key);
+    this.#waiting.add(admitted.key, -1);
     admitted.assign(backend);
   }
 
@@ -253,12 +253,12 @@ export class Scheduler {
     this.#backends.placement.vacate(backend);
     if (admitted.isTrial) backend.breaker.endTrial();
     admitted.isTrial = false;
-    this.#waiting.begin(admitted.key);
+    this.#waiting.add(admitted.key, 1);
   }
 
   #remove(admitted: AdmittedRequest): void {
     if (!this.#active.delete(admitted)) return;
-    if (!this.#displaced.delete(admitted)) this.#waiting.end(admitted.key);
+    if (!this.#displaced.delete(admitted)) this.#waiting.add(admitted.key, -1);
     if (this.#active.size === 0) this.#onEmpty?.();
   }
 
@@ -274,7 +274,7 @@ export class Scheduler {
     let largest = this.#waiting.of(key) - counted + 1;
     let victim: Waiter | undefined;
     let hasLarger = false;
-    for (const [each, count] of this.#waiting.byKey) {
+    for (const [each, count] of this.#waiting) {
       if (count <= largest) continue;
       hasLarger = true;
       const candidate = this.#queues.lastNotStarted(each);
@@ -286,7 +286,7 @@ export class Scheduler {
       return hasLarger && this.#waiting.total - counted < MAX_EXCESS * this.#limits.length;
     this.#queues.remove(victim);
     this.#displaced.add(victim.admitted);
-    this.#waiting.end(victim.admitted.key);
+    this.#waiting.add(victim.admitted.key, -1);
     victim.admitted.proceed(this.#full());
     return true;
   }

@@ -8,6 +8,7 @@ describe("CountsByName", () => {
     counts.add("bob", 1);
     counts.add("ada", -1);
     expect([counts.of("ada"), counts.of("bob"), counts.of("eve")]).toEqual([1, 1, 0]);
+    expect(counts.total).toBe(2);
     expect([...counts]).toEqual([
       ["ada", 1],
       ["bob", 1],
