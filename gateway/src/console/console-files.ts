@@ -28,10 +28,8 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-// Files are compressed when the console is built.
-const COMPRESSED = { ".br": "br", ".gz": "gzip" } as const;
-
-const PREFERENCE: readonly Encoding[] = ["br", "gzip", "identity"];
+// By ending, from the best encoding to the plain file. Files are compressed when the console is built.
+const ENCODINGS: Readonly<Record<string, Encoding>> = { ".br": "br", ".gz": "gzip", "": "identity" };
 
 /**
  * Reads all files of the console, by name. There is no other way to a file, so that no path leads out of the folder.
@@ -41,29 +39,20 @@ const PREFERENCE: readonly Encoding[] = ["br", "gzip", "identity"];
 export function readConsole(folder: string): ReadonlyMap<string, ConsoleFile> {
   const files = new Map<string, ConsoleFile>();
   const names = readdirSync(folder);
-  for (const name of names.filter((each) => !isCompressed(each))) {
-    const compressed = Object.entries(COMPRESSED).filter(([ending]) => names.includes(name + ending));
-    const encodings = new Map<Encoding, string>([
-      ["identity", name],
-      ...compressed.map(([ending, encoding]) => [encoding, name + ending] as const),
-    ]);
-    const variants = PREFERENCE.flatMap((encoding) => {
-      const file = encodings.get(encoding);
-      return file === undefined ? [] : [readVariant(join(folder, file), encoding)];
-    });
+  for (const name of names) {
+    const ending = extname(name);
+    if (ending !== "" && ending in ENCODINGS) continue;
     files.set(name, {
-      contentType: CONTENT_TYPES[extname(name)] ?? "application/octet-stream",
+      contentType: CONTENT_TYPES[ending] ?? "application/octet-stream",
       // Every name but the page's has a hash of the content.
       cacheControl: name === PAGE ? "no-cache" : "public, max-age=31536000, immutable",
-      variants,
+      variants: Object.entries(ENCODINGS)
+        .filter(([each]) => names.includes(name + each))
+        .map(([each, encoding]) => readVariant(join(folder, name + each), encoding)),
     });
   }
   if (!files.has(PAGE)) throw new Error(`${folder} has no ${PAGE}`);
   return files;
-}
-
-function isCompressed(name: string): boolean {
-  return Object.keys(COMPRESSED).includes(extname(name));
 }
 
 function readVariant(path: string, encoding: Encoding): Variant {
