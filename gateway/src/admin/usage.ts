@@ -1,6 +1,6 @@
 import type { KeyStore, KnownKey } from "../auth/key-store.ts";
 import { rejectionReason } from "../auth/api-keys.ts";
-import type { LimitsState } from "../auth/limits-state.ts";
+import type { RateLimits } from "../auth/rate-limits.ts";
 import { type UsageRow, sumOfAmounts } from "../usage/usage-rows.ts";
 import type { UsageStore } from "../usage/usage-store.ts";
 import type { KeyUsage, ModelUsage, Usage } from "./contract/usage.ts";
@@ -13,6 +13,7 @@ interface UsageSource {
 }
 
 type Period = KeyUsage["today"];
+type Budget = ReturnType<RateLimits["state"]>["day"];
 
 /** Usage of the keys that the viewer may see. */
 export async function usageOf({ keys, store, isPersistent }: UsageSource, viewer: Viewer): Promise<Usage> {
@@ -63,7 +64,7 @@ function validityOf(own: readonly KnownKey[]): Pick<KeyUsage, "disabled" | "expi
   };
 }
 
-function periodOf(rows: readonly UsageRow[], budget: LimitsState["day"], isKey: boolean): Period {
+function periodOf(rows: readonly UsageRow[], budget: Budget, isKey: boolean): Period {
   const { requests, promptTokens, generatedTokens } = sumOfAmounts(rows);
   return {
     requests,

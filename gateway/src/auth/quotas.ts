@@ -29,6 +29,11 @@ export class TokenBucket implements Quota {
     return this.limit - this.#count.used(this.limit);
   }
 
+  /** Whole requests or tokens left beside those reserved for requests in flight. */
+  leftBeside(reserved: number): number {
+    return Math.max(0, Math.floor(this.left - reserved));
+  }
+
   use(amount: number): void {
     // With this maximum, 1 is available again after one minute.
     this.#count.add(amount, this.limit, 2 * this.limit - 1);

@@ -17,7 +17,7 @@ export function remainingOf(bucket: TokenBucket, type: LimitType, reserved: numb
   return {
     type,
     limit: bucket.limit,
-    left: Math.max(0, Math.floor(bucket.left - reserved)),
+    left: bucket.leftBeside(reserved),
     msUntilFull: bucket.msUntil(bucket.limit + reserved),
   };
 }

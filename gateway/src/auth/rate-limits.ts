@@ -1,7 +1,6 @@
 import type { ApiError } from "../errors.ts";
 import type { KeyDefinition } from "./api-keys.ts";
 import { exceededError, tooManyConcurrent, batchTooLarge } from "./limit-errors.ts";
-import type { LimitsState, RateState } from "./limits-state.ts";
 import { type Remaining, limitHeaders, remainingOf } from "./rate-limit-headers.ts";
 import { KeyUsage, type Reservation } from "./key-usage.ts";
 import { Budget, type Quota, TokenBucket } from "./quotas.ts";
@@ -241,11 +240,11 @@ export class RateLimits {
       : exceededError(used, "tokens", Math.min(needed, used.limit));
   }
 
-  /** State of the limits, for display. */
-  state(): LimitsState {
+  /** State of the limits, for display. A limit per minute or a budget is undefined for none. */
+  state() {
     const { day, month, concurrent, othersConcurrent, reserved } = this.#usage;
-    const rate = (bucket: TokenBucket | undefined, reserved: number): RateState | undefined =>
-      bucket && { limit: bucket.limit, left: Math.max(0, Math.floor(bucket.left - reserved)) };
+    const rate = (bucket: TokenBucket | undefined, reserved: number) =>
+      bucket && { limit: bucket.limit, left: bucket.leftBeside(reserved) };
     return {
       requestsPerMinute: rate(this.#requests, 0),
       tokensPerMinute: rate(this.#tokens, reserved),
