@@ -20,22 +20,9 @@ import type { UsageLedger } from "./usage-ledger.ts";
 export interface KnownKey {
   readonly key: KeyDefinition;
   readonly consumer: Consumer;
-}
-
-interface Entry extends KnownKey {
   readonly keyId: string;
   /** `NAME:ID`, for audit logs. */
   readonly label: string;
-}
-
-/** Result of authenticating a known key. */
-export interface Authenticated {
-  readonly consumer: Consumer;
-  readonly keyId: string;
-  /** Why the key is rejected; undefined if it is valid. */
-  readonly rejection: ReturnType<typeof rejectionReason>;
-  /** ISO 8601; undefined without an expiry. */
-  readonly expiresAt: string | undefined;
 }
 
 /** Changed keys, as `NAME:ID`. */
@@ -55,7 +42,7 @@ export interface KeyObserver {
 
 /** The API keys in effect, from the environment and from a file that is watched for changes. */
 export class KeyStore {
-  #entries: readonly Entry[] = [];
+  #entries: readonly KnownKey[] = [];
   readonly #watcher: KeyFileWatcher | undefined;
   #path = "";
   readonly #usage: UsageLedger;
@@ -64,7 +51,7 @@ export class KeyStore {
    * The last valid key of each connection: a client sends the same one each time, and its digest takes 2 µs. A Map
    * compares by a hash first, so that the time reveals nothing to other clients of the same proxy.
    */
-  #latest = new WeakMap<object, Map<string, Entry>>();
+  #latest = new WeakMap<object, Map<string, KnownKey>>();
   /** Names of all keys since startup, including removed ones. */
   readonly #names = new Set<string>();
 
@@ -131,27 +118,23 @@ export class KeyStore {
     );
   }
 
-  /** @param connection the connection that the key was presented on */
-  authenticate(presented: string, connection: object): Authenticated | undefined {
-    let match = this.#latest.get(connection)?.get(presented);
-    if (match === undefined) {
-      match = this.#find(presented);
-      if (match === undefined) return undefined;
-      this.#latest.set(connection, new Map([[presented, match]]));
-    }
-    const { key, keyId, consumer } = match;
-    return {
-      consumer,
-      keyId,
-      rejection: rejectionReason(key),
-      expiresAt: key.expiresAt === undefined ? undefined : new Date(key.expiresAt).toISOString(),
-    };
+  /**
+   * Finds a key, which may have expired or be disabled.
+   *
+   * @param connection the connection that the key was presented on
+   */
+  authenticate(presented: string, connection: object): KnownKey | undefined {
+    const latest = this.#latest.get(connection)?.get(presented);
+    if (latest !== undefined) return latest;
+    const match = this.#find(presented);
+    if (match !== undefined) this.#latest.set(connection, new Map([[presented, match]]));
+    return match;
   }
 
   /** Compares with every key, so that the time reveals nothing. */
-  #find(presented: string): Entry | undefined {
+  #find(presented: string): KnownKey | undefined {
     const digest = digestOf(presented);
-    let match: Entry | undefined;
+    let match: KnownKey | undefined;
     for (const entry of this.#entries) if (timingSafeEqual(entry.key.digest, digest)) match = entry;
     return match;
   }
@@ -185,7 +168,7 @@ export class KeyStore {
     });
   }
 
-  #consumerOf(key: KeyDefinition, before: readonly Entry[]): Consumer {
+  #consumerOf(key: KeyDefinition, before: readonly KnownKey[]): Consumer {
     const known = before.find(({ consumer }) => consumer.name === key.name);
     if (known !== undefined && isDeepStrictEqual(sharedFields(known.key), sharedFields(key))) {
       return known.consumer;
@@ -195,8 +178,8 @@ export class KeyStore {
   }
 }
 
-function changesBetween(before: readonly Entry[], after: readonly Entry[]): KeyChanges {
-  const labels = (entries: readonly Entry[]): string[] => entries.map(({ label }) => label);
+function changesBetween(before: readonly KnownKey[], after: readonly KnownKey[]): KeyChanges {
+  const labels = (entries: readonly KnownKey[]): string[] => entries.map(({ label }) => label);
   const previous = new Map(before.map(({ label, key }) => [label, key]));
   const current = new Set(labels(after));
   return {

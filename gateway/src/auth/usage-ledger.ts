@@ -99,11 +99,7 @@ export class UsageLedger {
     const path = this.#path;
     const entries = [...this.#usages].filter(([, usage]) => !usage.isEmpty);
     try {
-      await replaceFile(
-        path,
-        `${JSON.stringify({ keys: Object.fromEntries(entries) })}
-`,
-      );
+      await replaceFile(path, `${JSON.stringify({ keys: Object.fromEntries(entries) })}\n`);
       this.#failed = false;
     } catch (error) {
       if (!this.#failed) {

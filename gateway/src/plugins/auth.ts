@@ -1,10 +1,10 @@
 import { timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { digestOf } from "../auth/api-keys.ts";
+import { digestOf, rejectionReason } from "../auth/api-keys.ts";
 import { Consumer } from "../auth/consumer.ts";
 import type { Reservation } from "../auth/key-usage.ts";
 import { ApiError } from "../errors.ts";
-import type { Authenticated, KeyStore } from "../auth/key-store.ts";
+import type { KeyStore, KnownKey } from "../auth/key-store.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -105,11 +105,10 @@ function leaveOnClose(request: FastifyRequest, reply: FastifyReply, metrics: Tok
 }
 
 /** Why a known key is not accepted for this request. */
-function rejectionOf(
-  { consumer, rejection, expiresAt }: Authenticated,
-  request: FastifyRequest,
-): ApiError | undefined {
-  if (rejection === "api_key_expired") {
+function rejectionOf({ key, consumer }: KnownKey, request: FastifyRequest): ApiError | undefined {
+  const rejection = rejectionReason(key);
+  if (rejection === "api_key_expired" && key.expiresAt !== undefined) {
+    const expiresAt = new Date(key.expiresAt).toISOString();
     return new ApiError(rejection, { message: `The API key expired at ${expiresAt}. Use a new one.` });
   }
   if (rejection !== undefined) return new ApiError(rejection);
