@@ -12,18 +12,14 @@ const LOAD_EVENTS = 100;
 // Samples per interval, for its percentiles.
 const SAMPLES = 512;
 
-const COUNTS = ["requests", "loads", "in_flight", "queued", ...errorKinds] as const;
-const AMOUNTS = [
-  "generated_tokens_per_second",
-  "prompt_tokens_per_second",
-  "first_token_p50_ms",
-  "first_token_p95_ms",
-  "queue_p50_ms",
-  "queue_p95_ms",
-] as const;
+type ErrorCounts = Record<ErrorKind, number>;
 
-type Count = (typeof COUNTS)[number];
-type Amount = (typeof AMOUNTS)[number];
+/** One interval, with the names of the contract. */
+type Point = { readonly errors: ErrorCounts } & {
+  readonly [
+    Name in Exclude<keyof History, "interval_seconds" | "errors" | "load_events">
+  ]: History[Name][number];
+};
 
 /** State at the end of an interval. */
 interface Standing {
@@ -42,24 +38,14 @@ interface LoadEvent {
   readonly error: string | null;
 }
 
-function columns<Name extends string, Values>(
-  names: readonly Name[],
-  make: () => Values,
-): Record<Name, Values> {
-  return Object.fromEntries(names.map((name) => [name, make()])) as Record<Name, Values>;
-}
-
-/** History of the last hour with a point per five seconds, in fixed memory. */
+/** History of the last hour with a point per five seconds. */
 export class HistoryRecorder {
-  readonly #counts = columns(COUNTS, () => new Uint32Array(POINTS));
-  readonly #amounts = columns(AMOUNTS, () => new Float32Array(POINTS));
-  readonly #memory = new Float64Array(POINTS);
-  readonly #at = new Float64Array(POINTS);
-  #points = 0;
+  /** Oldest first. */
+  readonly #points: Point[] = [];
 
   // Counts of the current interval.
   #requests = 0;
-  readonly #errors = columns(errorKinds, () => 0);
+  #errors = noErrors();
   #loads = 0;
   #promptTokens = 0;
   #generatedTokens = 0;
@@ -97,83 +83,75 @@ export class HistoryRecorder {
    *
    * @param now Unix time in milliseconds
    */
-  endInterval(now: number, { inFlight, queued, memoryBytes, tokensInFlight }: Standing): void {
-    const point = this.#points % POINTS;
-    const generated = this.#generatedTokens + tokensInFlight;
-    const firstToken = this.#firstToken.sorted();
-    const queue = this.#queue.sorted();
-    this.#at[point] = Math.round(now / 1000);
-    this.#memory[point] = memoryBytes;
-    this.#setCounts(point, {
-      requests: this.#requests,
-      loads: this.#loads,
-      in_flight: inFlight,
-      queued,
-      ...this.#errors,
-    });
-    this.#setAmounts(point, {
-      // Estimates may turn out too high.
-      generated_tokens_per_second: Math.max(0, generated - this.#generatedBefore) / INTERVAL_SECONDS,
-      prompt_tokens_per_second: this.#promptTokens / INTERVAL_SECONDS,
-      first_token_p50_ms: percentile(firstToken, 0.5) ?? NaN,
-      first_token_p95_ms: percentile(firstToken, 0.95) ?? NaN,
-      queue_p50_ms: percentile(queue, 0.5) ?? NaN,
-      queue_p95_ms: percentile(queue, 0.95) ?? NaN,
-    });
-    this.#points += 1;
+  endInterval(now: number, standing: Standing): void {
+    if (this.#points.length === POINTS) this.#points.shift();
+    this.#points.push(this.#pointAt(now, standing));
     this.#requests = this.#loads = this.#promptTokens = this.#generatedTokens = 0;
-    this.#generatedBefore = tokensInFlight;
+    this.#generatedBefore = standing.tokensInFlight;
     this.#firstToken.clear();
     this.#queue.clear();
-    for (const kind of errorKinds) this.#errors[kind] = 0;
+    this.#errors = noErrors();
   }
 
-  show(viewer: Viewer): History {
-    const list = (values: ArrayLike<number>): number[] => this.#inOrder(values);
-    const nullable = (values: ArrayLike<number>) =>
-      list(values).map((value) => (Number.isNaN(value) ? null : roundToTenths(value)));
-    const [counts, amounts] = [this.#counts, this.#amounts];
+  #pointAt(now: number, { inFlight, queued, memoryBytes, tokensInFlight }: Standing): Point {
+    // Estimates may turn out too high.
+    const generated = Math.max(0, this.#generatedTokens + tokensInFlight - this.#generatedBefore);
+    const firstToken = this.#firstToken.sorted();
+    const queue = this.#queue.sorted();
     return {
-      interval_seconds: INTERVAL_SECONDS,
-      at: list(this.#at),
-      requests: list(counts.requests),
-      errors: Object.fromEntries(errorKinds.map((kind) => [kind, list(counts[kind])])) as Record<
-        ErrorKind,
-        number[]
-      >,
-      generated_tokens_per_second: list(amounts.generated_tokens_per_second).map(roundToTenths),
-      prompt_tokens_per_second: list(amounts.prompt_tokens_per_second).map(roundToTenths),
-      first_token_p50_ms: nullable(amounts.first_token_p50_ms),
-      first_token_p95_ms: nullable(amounts.first_token_p95_ms),
-      queue_p50_ms: nullable(amounts.queue_p50_ms),
-      queue_p95_ms: nullable(amounts.queue_p95_ms),
-      in_flight: list(counts.in_flight),
-      queued: list(counts.queued),
-      memory_bytes: list(this.#memory),
-      loads: list(counts.loads),
-      load_events: this.#loadEvents
-        .filter(({ model }) => viewer.allows(model))
-        .map(({ at, model, backend, milliseconds, error }) => ({
-          at: new Date(at).toISOString(),
-          model,
-          backend: viewer.backend(backend),
-          milliseconds: roundToTenths(milliseconds),
-          error,
-        })),
+      at: Math.round(now / 1000),
+      requests: this.#requests,
+      errors: this.#errors,
+      generated_tokens_per_second: roundToTenths(generated / INTERVAL_SECONDS),
+      prompt_tokens_per_second: roundToTenths(this.#promptTokens / INTERVAL_SECONDS),
+      first_token_p50_ms: roundedPercentile(firstToken, 0.5),
+      first_token_p95_ms: roundedPercentile(firstToken, 0.95),
+      queue_p50_ms: roundedPercentile(queue, 0.5),
+      queue_p95_ms: roundedPercentile(queue, 0.95),
+      in_flight: inFlight,
+      queued,
+      memory_bytes: memoryBytes,
+      loads: this.#loads,
     };
   }
 
-  #setCounts(point: number, values: Readonly<Record<Count, number>>): void {
-    for (const name of COUNTS) this.#counts[name][point] = values[name];
+  show(viewer: Viewer): History {
+    const points = this.#points;
+    const column = <Name extends keyof Point>(name: Name) => points.map((point) => point[name]);
+    return {
+      interval_seconds: INTERVAL_SECONDS,
+      at: column("at"),
+      requests: column("requests"),
+      errors: Object.fromEntries(
+        errorKinds.map((kind) => [kind, points.map(({ errors }) => errors[kind])]),
+      ) as History["errors"],
+      generated_tokens_per_second: column("generated_tokens_per_second"),
+      prompt_tokens_per_second: column("prompt_tokens_per_second"),
+      first_token_p50_ms: column("first_token_p50_ms"),
+      first_token_p95_ms: column("first_token_p95_ms"),
+      queue_p50_ms: column("queue_p50_ms"),
+      queue_p95_ms: column("queue_p95_ms"),
+      in_flight: column("in_flight"),
+      queued: column("queued"),
+      memory_bytes: column("memory_bytes"),
+      loads: column("loads"),
+      load_events: this.#loadEvents
+        .filter(({ model }) => viewer.allows(model))
+        .map((event) => ({
+          ...event,
+          at: new Date(event.at).toISOString(),
+          backend: viewer.backend(event.backend),
+          milliseconds: roundToTenths(event.milliseconds),
+        })),
+    };
   }
+}
 
-  #setAmounts(point: number, values: Readonly<Record<Amount, number>>): void {
-    for (const name of AMOUNTS) this.#amounts[name][point] = values[name];
-  }
+function noErrors(): ErrorCounts {
+  return Object.fromEntries(errorKinds.map((kind) => [kind, 0])) as ErrorCounts;
+}
 
-  #inOrder(values: ArrayLike<number>): number[] {
-    const length = Math.min(this.#points, POINTS);
-    const first = this.#points - length;
-    return Array.from({ length }, (_, index) => values[(first + index) % POINTS] ?? 0);
-  }
+function roundedPercentile(sorted: Float64Array, share: number): number | null {
+  const value = percentile(sorted, share);
+  return value === undefined ? null : roundToTenths(value);
 }
