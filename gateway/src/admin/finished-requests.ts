@@ -1,10 +1,9 @@
 import type { FastifyRequest } from "fastify";
-import type { ErrorCode } from "../errors.ts";
 import { roundToTenths } from "../lib/round-to-tenths.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { FinishedRequest } from "./contract/requests.ts";
 import { cutText } from "./cut-text.ts";
-import { type ShownMessage, cutMessage, shownMessage, shownParam } from "./shown-message.ts";
+import { cutMessage, shownMessage, shownParam } from "./shown-message.ts";
 import type { Viewer } from "./viewer.ts";
 
 const KEPT = 500;
@@ -12,71 +11,41 @@ const KEPT = 500;
 // Per prompt and response, if texts are kept: 16 MB for all requests.
 const MAX_TEXT = 16_384;
 
-/**
- * What is kept of a finished request: no body or connection. Instances are reused, as objects that live for 500
- * requests would burden the garbage collector.
- */
-class Finished {
-  serial = 0;
-  requestId = "";
-  traceId: string | undefined;
-  route = "";
-  key = "";
-  model: string | undefined;
-  backend: string | undefined;
-  stream: boolean | undefined;
-  status = 0;
-  /** By `performance.now()`. */
-  startedAt = 0;
-  totalMs = 0;
-  queueMs = 0;
-  loadMs = 0;
-  heldMs = 0;
-  promptMs = 0;
-  generateMs = 0;
-  firstTokenMs: number | undefined;
-  promptTokens: number | undefined;
-  generatedTokens = 0;
-  error: KeptError | undefined;
-  text: FinishedRequest["text"] = null;
+/** What is kept of a finished request: no body or connection. */
+type Finished = ReturnType<typeof finishedOf>;
 
-  set({ record, id, consumer }: FastifyRequest, status: number, totalMs: number): void {
-    const { admitted, error } = record;
-    this.serial = record.serial;
-    this.requestId = id;
-    this.traceId = record.trace?.traceId;
-    this.route = record.route ?? "unknown";
-    this.key = consumer.name;
-    this.model = record.model;
-    this.backend = admitted?.backendName;
-    this.stream = record.stream;
-    this.status = status;
-    this.startedAt = record.startedAt;
-    this.totalMs = totalMs;
-    this.queueMs = admitted?.queueMs ?? 0;
-    this.loadMs = admitted?.loadMs ?? 0;
-    this.heldMs = admitted?.heldMs ?? 0;
-    this.promptMs = record.promptMs;
-    this.generateMs = record.generationMs;
-    this.firstTokenMs = record.firstTokenMs;
-    this.promptTokens = record.usage?.prompt_tokens;
-    this.generatedTokens = record.generatedTokens;
-    this.error = error && {
+function finishedOf({ record, id, consumer }: FastifyRequest, status: number, totalMs: number) {
+  const { admitted, error } = record;
+  return {
+    serial: record.serial,
+    requestId: id,
+    traceId: record.trace?.traceId,
+    route: record.route ?? "unknown",
+    key: consumer.name,
+    model: record.model,
+    backend: admitted?.backendName,
+    stream: record.stream,
+    status,
+    /** By `performance.now()`. */
+    startedAt: record.startedAt,
+    totalMs,
+    queueMs: admitted?.queueMs ?? 0,
+    loadMs: admitted?.loadMs ?? 0,
+    heldMs: admitted?.heldMs ?? 0,
+    promptMs: record.promptMs,
+    generateMs: record.generationMs,
+    firstTokenMs: record.firstTokenMs,
+    promptTokens: record.usage?.prompt_tokens,
+    generatedTokens: record.generatedTokens,
+    error: error && {
       code: error.code,
+      /** As sent to the client. */
       message: cutMessage(error.message),
       param: error.param,
       shown: shownMessage(error),
-    };
-    this.text = record.prompt === undefined ? null : textOf(record.prompt, record.responseText);
-  }
-}
-
-interface KeptError {
-  readonly code: ErrorCode;
-  /** As sent to the client. */
-  readonly message: string;
-  readonly param: string | null;
-  readonly shown: ShownMessage;
+    },
+    text: record.prompt === undefined ? null : textOf(record.prompt, record.responseText),
+  };
 }
 
 /** Selects finished requests. */
@@ -110,9 +79,7 @@ export class FinishedRequests {
   }
 
   add(request: FastifyRequest, status: number, totalMs: number): void {
-    const index = this.#written % KEPT;
-    const slot = (this.#ring[index] ??= new Finished());
-    slot.set(request, status, totalMs);
+    this.#ring[this.#written % KEPT] = finishedOf(request, status, totalMs);
     this.#written += 1;
   }
 
@@ -227,10 +194,8 @@ function textOf(
   prompt: unknown,
   responseText: string | readonly string[] | undefined,
 ): FinishedRequest["text"] {
-  const [promptText, joinedResponse] = [
-    JSON.stringify(prompt),
-    typeof responseText === "string" ? responseText : (responseText ?? []).join("\n"),
-  ];
+  const promptText = JSON.stringify(prompt);
+  const joinedResponse = [responseText ?? []].flat().join("\n");
   return {
     prompt: cutText(promptText, MAX_TEXT),
     response: cutText(joinedResponse, MAX_TEXT),

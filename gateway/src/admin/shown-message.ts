@@ -40,7 +40,7 @@ export function shownParam(param: string | null): string | null {
   return param !== null && PARAMETER_NAME.test(param) ? param : null;
 }
 
-export interface ShownMessage {
+interface ShownMessage {
   readonly message: string;
   readonly isHidden: boolean;
 }
