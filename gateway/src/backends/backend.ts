@@ -3,6 +3,7 @@ import { Breaker } from "../lib/circuit-breaker.ts";
 import type { Config } from "../config/config.ts";
 import { ApiError, type ErrorCode } from "../errors.ts";
 import { HostResolver } from "../lib/network/host-resolver.ts";
+import { DigestCache } from "./digest-cache.ts";
 import { haveSameKeys, LoadedModels, type ModelRequirement } from "./loaded-models.ts";
 import { OllamaClient, type OllamaTimeouts } from "../ollama/client.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
@@ -10,12 +11,14 @@ import { PeerLostError } from "../lib/network/peer-watch.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
 import type { OllamaModel, OllamaRunning } from "../ollama/types.ts";
 import { type Outcome, SingleFlight } from "../lib/single-flight.ts";
-import { type ThinkSupport, ThinkSupportCache } from "./think-support.ts";
 
 /** Creates the client of a backend. */
 export type Connect = (config: Config, address: BackendAddress) => OllamaClient;
 
 const connectOverHttp: Connect = (config, address) => new OllamaClient(timeoutsOf(config), address);
+
+/** Supported control of thinking: none, or on and off. Undefined while no level has been rejected. */
+export type ThinkSupport = "none" | "switch";
 
 // Number of consecutive probe timeouts after which a backend counts as down.
 const TIMEOUT_LIMIT = 2;
@@ -62,7 +65,8 @@ export class Backend {
   /** Called when its set of installed models changes. */
   onModelsChange: () => void = () => undefined;
   readonly #resolver: HostResolver;
-  readonly #thinkSupport = new ThinkSupportCache();
+  /** What kind of thinking it has rejected, by model. */
+  readonly #thinkSupport = new DigestCache<ThinkSupport>();
   /** Digests of the installed models, by canonical name. */
   #digests = new Map<string, string>();
   #alive = false;

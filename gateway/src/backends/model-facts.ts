@@ -1,3 +1,5 @@
+import { DigestCache } from "./digest-cache.ts";
+
 /** What Ollama reports about a model without loading it. */
 export interface ModelFacts {
   /** `completion`, `tools`, `vision`, `thinking`, `embedding`, ... */
@@ -14,24 +16,18 @@ export function embedsOnly({ capabilities }: ModelFacts): boolean {
 }
 
 interface Entry {
-  readonly digest: string;
   readonly requested: Promise<ModelFacts>;
   /** Set once Ollama has responded. */
   facts: ModelFacts | undefined;
 }
 
-// More than a server usually holds; models beyond are requested again.
-const MAX_ENTRIES = 512;
-
 /** Caches model facts until the digest of the model changes. */
 export class ModelFactsCache {
-  /** By canonical name. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new DigestCache<Entry>();
 
   /** Returns cached facts. */
   peek(model: string, digest: string): ModelFacts | undefined {
-    const entry = this.#entries.get(model);
-    return entry?.digest === digest ? entry.facts : undefined;
+    return this.#entries.get(model, digest)?.facts;
   }
 
   /**
@@ -41,26 +37,19 @@ export class ModelFactsCache {
    * @throws what `show` throws
    */
   get(model: string, digest: string, show: () => Promise<unknown>): Promise<ModelFacts> {
-    const present = this.#entries.get(model);
-    if (present?.digest === digest) return present.requested;
-    const entry: Entry = { digest, requested: show().then(readFacts), facts: undefined };
-    this.#add(model, entry);
+    const present = this.#entries.get(model, digest);
+    if (present !== undefined) return present.requested;
+    const entry: Entry = { requested: show().then(readFacts), facts: undefined };
+    this.#entries.set(model, digest, entry);
     entry.requested.then(
       (facts) => {
         entry.facts = facts;
       },
       () => {
-        if (this.#entries.get(model) === entry) this.#entries.delete(model);
+        this.#entries.delete(model, entry);
       },
     );
     return entry.requested;
-  }
-
-  #add(model: string, entry: Entry): void {
-    this.#entries.delete(model);
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size >= MAX_ENTRIES && oldest !== undefined) this.#entries.delete(oldest);
-    this.#entries.set(model, entry);
   }
 }
 

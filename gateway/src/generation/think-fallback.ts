@@ -1,5 +1,4 @@
-import type { Backend } from "../backends/backend.ts";
-import type { ThinkSupport } from "../backends/think-support.ts";
+import type { Backend, ThinkSupport } from "../backends/backend.ts";
 import { ApiError } from "../errors.ts";
 import type { GenerateRequest } from "../ollama/types.ts";
 
