@@ -3,7 +3,7 @@ import { IndexedHeap } from "../lib/indexed-heap.ts";
 
 /**
  * Index of backends by installed and loaded models, ordered by utilization. With many backends, visiting all of them
- * would be the most expensive part of a request.
+ * would be the most expensive part of a request; with few, the index costs half a microsecond.
  */
 export class PlacementIndex {
   /** All backends. */

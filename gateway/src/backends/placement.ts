@@ -16,9 +16,6 @@ export type Choice =
   /** No backend can run it. */
   | { readonly impossible: ApiError };
 
-// Number of backends from which an index is cheaper than visiting all.
-const INDEXED_FROM = 16;
-
 const WAIT_FOR_SLOT: Choice = { wait: "slot" };
 const WAIT_FOR_LOAD: Choice = { wait: "load" };
 const WAIT_FOR_SERVER: Choice = { wait: "server" };
@@ -27,25 +24,19 @@ const WAIT_FOR_SERVER: Choice = { wait: "server" };
 export class Placement {
   readonly #members: Pick<BackendSet, "all" | "isStarting">;
   readonly #loader: Pick<ModelLoader, "isLoading" | "failedRecently" | "begin">;
-  readonly #indexedFrom: number;
   readonly #onLoadEnd: () => void;
   #all: readonly Backend[] = [];
   #slots = 0;
   readonly #affinity = new ConversationAffinity();
-  #index: PlacementIndex | undefined;
+  #index = new PlacementIndex([]);
 
-  /**
-   * @param onLoadEnd called when a load started here has ended
-   * @param indexedFrom number of backends from which to use an index
-   */
+  /** @param onLoadEnd called when a load started here has ended */
   constructor(
     members: Pick<BackendSet, "all" | "isStarting">,
     loader: Pick<ModelLoader, "isLoading" | "failedRecently" | "begin">,
     onLoadEnd: () => void,
-    indexedFrom = INDEXED_FROM,
   ) {
     this.#members = members;
-    this.#indexedFrom = indexedFrom;
     this.#loader = loader;
     this.#onLoadEnd = onLoadEnd;
     this.setBackends(members.all);
@@ -65,11 +56,13 @@ export class Placement {
   setBackends(backends: readonly Backend[]): void {
     this.#all = backends;
     this.#slots = backends.reduce((sum, { slots }) => sum + slots, 0);
-    const index = backends.length < this.#indexedFrom ? undefined : new PlacementIndex(backends);
+    const index = new PlacementIndex(backends);
     this.#index = index;
     this.#affinity.retain(new Set(backends));
     for (const backend of backends) {
-      const changed = (): void => index?.modelsChanged(backend);
+      const changed = (): void => {
+        index.modelsChanged(backend);
+      };
       backend.loaded.onChange = changed;
       backend.onModelsChange = changed;
     }
@@ -77,8 +70,7 @@ export class Placement {
 
   /** Whether a reachable backend is known to have the model. */
   knows(model: string): boolean {
-    const candidates = this.#index?.holders(model) ?? this.#all;
-    return some(candidates, (backend) => backend.reachable && backend.holds(model));
+    return some(this.#index.holders(model), (backend) => backend.reachable && backend.holds(model));
   }
 
   /**
@@ -89,20 +81,20 @@ export class Placement {
   occupy(backend: Backend, conversation: string | undefined): void {
     if (conversation !== undefined) this.#affinity.remember(conversation, backend);
     backend.inFlight += 1;
-    this.#index?.loadChanged(backend);
+    this.#index.loadChanged(backend);
   }
 
   /** Returns a slot of a backend. */
   vacate(backend: Backend): void {
     backend.inFlight -= 1;
-    this.#index?.loadChanged(backend);
+    this.#index.loadChanged(backend);
   }
 
   /** Sets how many slots of a backend this gateway may use, and how many other gateways use. */
   share(backend: Backend, allowance: number, elsewhere = backend.usedElsewhere): void {
     backend.allowance = allowance;
     backend.usedElsewhere = elsewhere;
-    this.#index?.loadChanged(backend);
+    this.#index.loadChanged(backend);
   }
 
   /**
@@ -128,31 +120,7 @@ export class Placement {
     ) {
       return { ready: last };
     }
-    if (this.#index !== undefined) return this.#chooseIndexed(this.#index, requirement, except);
-    let best: Backend | undefined;
-    let cold: Backend | undefined;
-    let busy = false;
-    const isCandidate = (backend: Backend): boolean =>
-      backend.reachable && backend.holds(requirement.model) && except?.has(backend) !== true;
-    const respectsBreakers = this.#all.some((backend) => backend.breaker.allows && isCandidate(backend));
-    for (const backend of this.#all) {
-      if (!isCandidate(backend) || (respectsBreakers && !backend.breaker.allows)) continue;
-      if (!backend.loaded.has(requirement)) {
-        if (backend.hasFreeSlot && isLessBusy(backend, cold)) cold = backend;
-        else if (!backend.hasFreeSlot) busy = true;
-      } else if (!backend.hasFreeSlot) busy = true;
-      else if (isLessBusy(backend, best)) best = backend;
-    }
-    if (best !== undefined) return { ready: best };
-    return this.#chooseWait(requirement, cold, busy);
-  }
-
-  /** `choose` by way of the index. */
-  #chooseIndexed(
-    index: PlacementIndex,
-    requirement: ModelRequirement,
-    except: ReadonlySet<Backend> | undefined,
-  ): Choice {
+    const index = this.#index;
     const { model } = requirement;
     const isCandidate = (backend: Backend): boolean =>
       backend.reachable && backend.holds(model) && except?.has(backend) !== true;
@@ -202,8 +170,4 @@ export function unavailableError(all: readonly Backend[], name: string | undefin
 function some(backends: Iterable<Backend>, fits: (backend: Backend) => boolean): boolean {
   for (const backend of backends) if (fits(backend)) return true;
   return false;
-}
-
-function isLessBusy(backend: Backend, than: Backend | undefined): boolean {
-  return than === undefined || backend.load < than.load;
 }

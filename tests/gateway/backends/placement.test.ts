@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Backend } from "../../../gateway/src/backends/backend.ts";
-import { Placement } from "../../../gateway/src/backends/placement.ts";
+import { type Choice, Placement } from "../../../gateway/src/backends/placement.ts";
 import { readConfig } from "../../../gateway/src/config/config.ts";
 import { ApiError } from "../../../gateway/src/errors.ts";
 import type { OllamaClient } from "../../../gateway/src/ollama/client.ts";
@@ -34,6 +34,27 @@ function requirementOf(model: string) {
   return { name: model, model, context, runner: "", path: "/api/chat", keepAlive, options };
 }
 
+function outcomeOf(choice: Choice): string {
+  return "ready" in choice ? "ready" : "wait" in choice ? choice.wait : choice.impossible.code;
+}
+
+/** Reference implementation of what a request gets at once: the least busy server, the first of equally busy ones. */
+function scan(
+  all: readonly Backend[],
+  model: string,
+  except: ReadonlySet<Backend> | undefined,
+): { readonly ready: Backend | undefined; readonly cold: Backend | undefined; readonly isBusy: boolean } {
+  const candidates = all.filter((each) => each.reachable && each.holds(model) && except?.has(each) !== true);
+  const preferred = candidates.filter((each) => each.breaker.allows);
+  const usable = preferred.length > 0 ? preferred : candidates;
+  const [loaded = [], cold = []] = [true, false].map((isLoaded) =>
+    usable
+      .filter((each) => each.hasFreeSlot && each.loaded.has(requirementOf(model)) === isLoaded)
+      .toSorted((left, right) => left.load - right.load),
+  );
+  return { ready: loaded[0], cold: cold[0], isBusy: usable.some((each) => !each.hasFreeSlot) };
+}
+
 test("the index makes the same choices as a scan of all servers", async () => {
   const random = new Random(3);
   const servers = Array.from({ length: 12 }, (_, index) => serverAt(index));
@@ -47,8 +68,7 @@ test("the index makes the same choices as a scan of all servers", async () => {
       return Promise.resolve();
     },
   };
-  const scanning = new Placement(members, loader, () => undefined, Infinity);
-  const indexed = new Placement(members, loader, () => undefined, 1);
+  const indexed = new Placement(members, loader, () => undefined);
   const seen = new Set<string>();
   for (let n = 0; n < 4000; n += 1) {
     const server = servers[random.below(servers.length)];
@@ -86,17 +106,19 @@ test("the index makes the same choices as a scan of all servers", async () => {
     const model = models[random.below(models.length + 1)] ?? "nobodys:1b";
     const failed = servers.filter(() => random.below(6) === 0).map((each) => each.backend);
     const except = random.below(2) === 0 ? undefined : new Set(failed);
-    expect(indexed.knows(model)).toBe(scanning.knows(model));
+    expect(indexed.knows(model)).toBe(members.all.some((each) => each.reachable && each.holds(model)));
+    const { ready, cold, isBusy } = scan(members.all, model, except);
+    const isLoading = loader.isLoading({ model });
+    const loadsOn =
+      ready !== undefined || isLoading || (isBusy && cold === members.all[1]) ? undefined : cold;
     begun.length = 0;
-    const byScan = scanning.choose(requirementOf(model), except);
-    const begunByScan = begun.splice(0);
-    const byIndex = indexed.choose(requirementOf(model), except);
-    const outcome = "ready" in byScan ? "ready" : "wait" in byScan ? byScan.wait : byScan.impossible.code;
-    seen.add(`${outcome} ${begunByScan.length}`);
-    if ("ready" in byScan) expect(byIndex).toEqual({ ready: byScan.ready });
-    else if ("wait" in byScan) expect(byIndex).toEqual(byScan);
-    else expect("impossible" in byIndex && byIndex.impossible.code).toBe(byScan.impossible.code);
-    expect(begun).toEqual(begunByScan);
+    const choice = indexed.choose(requirementOf(model), except);
+    seen.add(`${outcomeOf(choice)} ${begun.length}`);
+    expect(begun).toEqual(loadsOn === undefined ? [] : [`${loadsOn.name} ${model}`]);
+    if (ready !== undefined) expect(choice).toEqual({ ready });
+    else if (isBusy) expect(choice).toEqual({ wait: "slot" });
+    else if (isLoading || loadsOn !== undefined) expect(choice).toEqual({ wait: "load" });
+    else expect(choice).toHaveProperty("impossible");
   }
   // All kinds of outcomes were compared.
   expect([...seen]).toEqual(
