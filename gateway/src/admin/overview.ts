@@ -63,7 +63,7 @@ function stateOf(backend: Backend, loads: AppContext["backends"]["loader"]["pend
     probe_ms: probeMs === undefined ? null : roundToTenths(probeMs),
     slots_used: inFlight,
     slots_limit: slots,
-    loading: loads.filter((load) => load.backend === backend).map(({ model }) => model),
+    loading: loads.filter((load) => load.backend === backend).map(({ requirement }) => requirement.model),
   };
 }
 

@@ -194,11 +194,8 @@ function memoryOf({ size, size_vram: gpuBytes = 0 }: OllamaRunning): ModelMemory
   return size === undefined ? undefined : { bytes: size, gpuBytes };
 }
 
-// Constant for the common case, to avoid building a string.
-const DEFAULT_SETTINGS = " ";
-
 function settingsOf({ context, runner }: RunnerRequirement): string {
-  return context === undefined && runner === "" ? DEFAULT_SETTINGS : `${context ?? ""} ${runner}`;
+  return `${context ?? ""} ${runner}`;
 }
 
 function hasRunner(settings: string): boolean {

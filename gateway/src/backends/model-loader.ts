@@ -1,7 +1,8 @@
 import type { Backend } from "./backend.ts";
 import { ApiError, toApiError } from "../errors.ts";
-import type { ModelRequirement, RunnerRequirement } from "./loaded-models.ts";
+import { type ModelRequirement, type RunnerRequirement, sameModel } from "./loaded-models.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
+import type { UnaryRequest } from "../ollama/types.ts";
 
 export interface LoadOutcome {
   readonly backend: Backend;
@@ -12,9 +13,9 @@ export interface LoadOutcome {
 }
 
 /** A load in progress. */
-export interface PendingLoad {
+interface PendingLoad {
   readonly backend: Backend;
-  readonly model: string;
+  readonly requirement: ModelRequirement;
   readonly controller: AbortController;
 }
 
@@ -37,8 +38,6 @@ export class ModelLoader {
   readonly #keptLoaded: ReadonlySet<string>;
   /** By backend and requirement. */
   readonly #pending = new Map<string, PendingLoad>();
-  /** Number of backends loading it, by requirement. */
-  readonly #backendCounts = new Map<string, number>();
   readonly #failures = new Map<string, number>();
 
   /** @param keptLoaded canonical names of models to keep loaded unless a request has its own `keep_alive` */
@@ -58,15 +57,15 @@ export class ModelLoader {
 
   /** Whether the model is being loaded on any backend. */
   isLoading(requirement: RunnerRequirement): boolean {
-    return this.#backendCounts.has(keyOf(requirement));
+    return this.pending.some((load) => sameModel(load.requirement, requirement));
   }
 
   isLoadingOn(backend: Backend, requirement: RunnerRequirement): boolean {
-    return this.#pending.has(backendKeyOf(backend, keyOf(requirement)));
+    return this.#pending.has(keyOf(backend, requirement));
   }
 
   failedRecently(backend: Backend, requirement: RunnerRequirement): boolean {
-    const failedAt = this.#failures.get(backendKeyOf(backend, keyOf(requirement)));
+    const failedAt = this.#failures.get(keyOf(backend, requirement));
     return failedAt !== undefined && performance.now() - failedAt < FAILURE_MEMORY_MS;
   }
 
@@ -77,12 +76,10 @@ export class ModelLoader {
   async begin(backend: Backend, requested: ModelRequirement): Promise<void> {
     const neverUnload = requested.keepAlive === undefined && this.#keptLoaded.has(requested.model);
     const requirement = neverUnload ? { ...requested, keepAlive: NEVER_UNLOAD } : requested;
-    const key = keyOf(requirement);
-    const backendKey = backendKeyOf(backend, key);
+    const key = keyOf(backend, requirement);
     const startedAt = performance.now();
     const controller = new AbortController();
-    this.#pending.set(backendKey, { backend, model: requirement.model, controller });
-    this.#backendCounts.set(key, (this.#backendCounts.get(key) ?? 0) + 1);
+    this.#pending.set(key, { backend, requirement, controller });
     const timer = setTimeout(() => {
       controller.abort(new ApiError("load_timeout"));
     }, this.#timeoutMs);
@@ -92,19 +89,16 @@ export class ModelLoader {
       // Learns which models had to make room.
       await backend.state.refresh();
       backend.loaded.confirm(requirement, keepAliveMs(keepAliveFor(requirement)));
-      this.#failures.delete(backendKey);
+      this.#failures.delete(key);
     } catch (thrown) {
       error = toApiError(thrown);
       // A failure caused by the client's context does not reflect the backend's health.
       const source = requirement.context === undefined ? `load of ${requirement.model}` : undefined;
       backend.failed(error, requirement.model, source);
-      this.#noteFailure(backendKey);
+      this.#noteFailure(key);
     } finally {
       clearTimeout(timer);
-      this.#pending.delete(backendKey);
-      const others = (this.#backendCounts.get(key) ?? 1) - 1;
-      if (others > 0) this.#backendCounts.set(key, others);
-      else this.#backendCounts.delete(key);
+      this.#pending.delete(key);
     }
     const milliseconds = performance.now() - startedAt;
     this.onEnd({ backend, requirement, model: requirement.model, milliseconds, error });
@@ -133,21 +127,12 @@ export class ModelLoader {
   }
 }
 
-function keyOf({ model, context, runner }: RunnerRequirement): string {
-  return `${model} ${context ?? ""} ${runner}`;
-}
-
-function backendKeyOf({ name }: Backend, key: string): string {
-  return `${name} ${key}`;
+function keyOf({ name }: Backend, { model, context, runner }: RunnerRequirement): string {
+  return `${name} ${model} ${context ?? ""} ${runner}`;
 }
 
 /** Builds a request without input, which makes Ollama only load the model. */
-function loadRequestOf(requirement: ModelRequirement): {
-  method: "POST";
-  path: string;
-  model: string;
-  body: object;
-} {
+function loadRequestOf(requirement: ModelRequirement): UnaryRequest {
   const { name, options: runnerOptions, path } = requirement;
   const emptyInput = path === "/api/chat" ? { messages: [] } : path === "/api/embed" ? { input: [] } : {};
   const options = runnerOptions === undefined ? {} : { options: runnerOptions };
