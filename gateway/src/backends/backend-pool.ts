@@ -252,13 +252,9 @@ export class BackendPool {
   }
 
   /** Never rejects: defaults to generation if the facts are unknown. */
-  readonly #loadPathOf = (name: string): LoadPath | Promise<LoadPath> => {
-    const known = this.knownFacts(name);
-    if (known !== undefined) return loadPathOf(known);
-    return this.facts(name).then(loadPathOf, () => "/api/generate");
-  };
-}
-
-function loadPathOf(facts: ModelFacts): LoadPath {
-  return embedsOnly(facts) ? "/api/embed" : "/api/generate";
+  readonly #loadPathOf = (name: string): Promise<LoadPath> =>
+    this.facts(name).then(
+      (facts) => (embedsOnly(facts) ? "/api/embed" : "/api/generate"),
+      () => "/api/generate",
+    );
 }

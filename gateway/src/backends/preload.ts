@@ -9,14 +9,14 @@ export type LoadPath = "/api/generate" | "/api/embed";
  * probe, so that a restarted backend is warm before its first request. A model loaded with other settings by a client
  * is left alone.
  *
- * @param pathOf the path to load a model with: Ollama refuses to load an embedding model for generation
+ * @param pathOf the path to load a model with, never rejects: Ollama refuses to load an embedding model for generation
  * @param onEnd called when a load has ended
  */
 export function preload(
   names: readonly string[],
   backends: readonly Backend[],
   loader: ModelLoader,
-  pathOf: (name: string) => LoadPath | Promise<LoadPath>,
+  pathOf: (name: string) => Promise<LoadPath>,
   onEnd: () => void,
 ): void {
   for (const backend of backends) {
@@ -29,17 +29,11 @@ export function preload(
         !loader.isLoadingOn(backend, requirement) &&
         !loader.failedRecently(backend, requirement);
       if (!isDue()) continue;
-      const load = (path: LoadPath): void => {
+      void pathOf(name).then((path) => {
+        if (!isDue()) return;
         const request = { ...requirement, name, path, keepAlive: undefined, options: undefined };
         void loader.begin(backend, request).finally(onEnd);
-      };
-      const path = pathOf(name);
-      if (typeof path === "string") load(path);
-      else {
-        void path.then((resolved) => {
-          if (isDue()) load(resolved);
-        });
-      }
+      });
     }
   }
 }
