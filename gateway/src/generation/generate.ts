@@ -127,7 +127,7 @@ async function sendStream({ gateway, request, reply, adapter, adapt, admitted }:
     record.error ??= new ApiError("client_stalled");
     admitted.abort(record.error);
   });
-  admitted.onLoading = () => {
+  admitted.wait.onLoading = () => {
     out.comment("loading");
   };
   try {

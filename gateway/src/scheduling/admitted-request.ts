@@ -9,18 +9,7 @@ import { renameParameter } from "../ollama/error-mapping.ts";
 import type { IndexedMember } from "../lib/indexed-set.ts";
 import { CallTimings } from "./call-timings.ts";
 import { type GenerationRequest, modelRequirementOf } from "./generation-request.ts";
-import type { WaitState } from "./wait-state.ts";
-
-export interface QueueLimits {
-  /** Maximum number of queued requests. */
-  readonly length: number;
-  /** Maximum time in the queue, in milliseconds. */
-  readonly timeoutMs: number;
-  /** Interval between comments to clients that wait for a model load, in milliseconds. */
-  readonly loadingCommentMs: number;
-}
-
-const SLOT: Readonly<WaitState> = { kind: "slot" };
+import { SlotWait } from "./slot-wait.ts";
 
 /** The scheduler as its requests see it. */
 export interface SchedulerHandle {
@@ -40,8 +29,8 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   readonly key: string;
   /** What its current call needs. */
   requirement: ModelRequirement;
-  /** Called periodically while the request waits for a model load or for the first backend. */
-  onLoading: (() => void) | undefined;
+  /** Its wait for a slot. */
+  readonly wait = new SlotWait();
   /** The conversation that it continues, for backend affinity. */
   conversation: string | undefined;
   /** The backend that runs it. */
@@ -49,10 +38,6 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   /** The backend that ran it last. */
   backendName: string | undefined;
   #previousBackendName: string | undefined;
-  /** Queue time in milliseconds before it lost its slot; the queue timeout counts on. */
-  #waitedMs = 0;
-  /** Start of the current wait, or end of the load in it, by `performance.now()`. */
-  #waitingSince = 0;
   /** Whether the shared slot has been taken in the shared state. */
   isConfirmed = false;
   /** Whether it lost its slot to another gateway. */
@@ -69,15 +54,10 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   abortReason: ApiError | undefined;
   activeOperation: Abort<ApiError> | undefined;
   #controller: AbortController | undefined;
-  #timings = new CallTimings();
-  /** Timings of its earlier calls. */
-  #pastTimings: CallTimings[] | undefined;
-  /** What it waits for; only meaningful while it waits. */
-  waitState: Readonly<WaitState> = SLOT;
-  #deadline: NodeJS.Timeout | undefined;
-  #onDeadline: () => void = () => undefined;
-  #timeoutMs = 0;
-  #settle: { resolve(): void; reject(error: ApiError): void } | undefined;
+  /** Of the current call. */
+  timings = new CallTimings();
+  /** One entry per call, the current one last. */
+  readonly allTimings: CallTimings[] = [this.timings];
 
   constructor(request: GenerationRequest, requirement: ModelRequirement, scheduler: SchedulerHandle) {
     this.key = request.consumer.name;
@@ -98,29 +78,19 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     return this.#controller.signal;
   }
 
-  /** One entry per call. */
-  get allTimings(): readonly CallTimings[] {
-    return this.#pastTimings === undefined ? [this.#timings] : [...this.#pastTimings, this.#timings];
-  }
-
-  /** Of the current call. */
-  get timings(): CallTimings {
-    return this.#timings;
-  }
-
   /** Total queue time, in milliseconds. */
   get queueMs(): number {
-    return this.#pastTimings === undefined ? this.#timings.queueMs : this.#sum("queueMs");
+    return this.#sum("queueMs");
   }
 
   /** Total time spent waiting for model loads, in milliseconds. */
   get loadMs(): number {
-    return this.#pastTimings === undefined ? this.#timings.loadMs : this.#sum("loadMs");
+    return this.#sum("loadMs");
   }
 
   /** Total time with a slot, in milliseconds. */
   get heldMs(): number {
-    return this.#pastTimings === undefined ? this.#timings.heldMs : this.#sum("heldMs");
+    return this.#sum("heldMs");
   }
 
   #sum(what: "queueMs" | "loadMs" | "heldMs"): number {
@@ -137,7 +107,7 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
     this.abortReason = reason;
     this.#controller?.abort(reason);
     this.activeOperation?.abort(reason);
-    this.proceed(reason);
+    this.wait.end(reason);
   }
 
   /**
@@ -203,12 +173,11 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   next(request: GenerationRequest): void {
     this.#scheduler.release(this);
     if (this.abortReason !== undefined) throw this.abortReason;
-    (this.#pastTimings ??= []).push(this.#timings);
-    this.#timings = new CallTimings();
+    this.timings = new CallTimings();
+    this.allTimings.push(this.timings);
     this.requirement = modelRequirementOf(request);
     this.conversation = undefined;
     this.#body = request.body;
-    this.waitState = SLOT;
     this.failedBackends = undefined;
     this.lastFailure = undefined;
     this.lostSlot = false;
@@ -234,20 +203,20 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   }
 
   assign(backend: Backend | undefined): void {
-    if (this.backend !== undefined) this.#timings.end();
+    if (this.backend !== undefined) this.timings.end();
     this.backend = backend;
     if (backend === undefined) {
-      this.#waitedMs = 0;
+      this.wait.forget();
       return;
     }
     this.#previousBackendName = this.backendName;
     this.backendName = backend.name;
-    this.#timings.begin();
+    this.timings.begin();
   }
 
   /** Returns the granted slot, which another gateway took. */
   revoke(): void {
-    this.#timings.revoke();
+    this.timings.revoke();
     this.backend = undefined;
     this.backendName = this.#previousBackendName;
     this.lostSlot = true;
@@ -259,54 +228,13 @@ export class AdmittedRequest implements Abortable<ApiError>, IndexedMember {
   }
 
   get waitsForLoad(): boolean {
-    return this.waitState.kind === "load";
+    return this.wait.isForLoad;
   }
 
   /** Loads have their own timeout; the queue timeout restarts when the load ends. */
   loadEnded(): void {
     if (!this.waitsForLoad) return;
-    this.#timings.loaded();
-    this.#waitedMs = 0;
-    this.#startDeadline();
-  }
-
-  #startDeadline(): void {
-    clearInterval(this.#deadline);
-    this.#waitingSince = performance.now();
-    this.#deadline = setInterval(this.#onDeadline, Math.max(1, this.#timeoutMs - this.#waitedMs));
-  }
-
-  /** Ends the wait, with a slot or with the error that prevents one. */
-  proceed(error?: ApiError): void {
-    if (error === undefined) this.#settle?.resolve();
-    else this.#settle?.reject(error);
-  }
-
-  /**
-   * Resolves when the request has a slot.
-   *
-   * @throws ApiError
-   */
-  async wait({ timeoutMs, loadingCommentMs }: QueueLimits, timeoutError: () => ApiError): Promise<void> {
-    const granted = new Promise<void>((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
-    this.#timeoutMs = timeoutMs;
-    this.#onDeadline = () => {
-      if (!this.waitsForLoad) this.proceed(timeoutError());
-    };
-    this.#startDeadline();
-    const comments = setInterval(() => {
-      if (this.waitState.kind !== "slot") this.onLoading?.();
-    }, loadingCommentMs);
-    try {
-      await granted;
-    } finally {
-      clearInterval(this.#deadline);
-      clearInterval(comments);
-      this.#waitedMs += performance.now() - this.#waitingSince;
-      this.waitState = SLOT;
-      this.#settle = undefined;
-    }
+    this.timings.loaded();
+    this.wait.restart();
   }
 }

@@ -2,23 +2,25 @@ import type { Backend } from "../backends/backend.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
 import { ApiError } from "../errors.ts";
 import type { LoadOutcome } from "../backends/model-loader.ts";
-import { CountsByName } from "../lib/counts-by-name.ts";
 import { IndexedSet } from "../lib/indexed-set.ts";
-import { type QueueLimits, type SchedulerHandle, AdmittedRequest } from "./admitted-request.ts";
+import { AdmittedRequest, type SchedulerHandle } from "./admitted-request.ts";
 import { type GenerationRequest, modelRequirementOf } from "./generation-request.ts";
 import { conversationOf } from "./conversation.ts";
-import { WaitQueue, type Waiter } from "./wait-queue.ts";
+import { QueueRoom } from "./queue-room.ts";
+import { WaitQueue } from "./wait-queue.ts";
 import type { SharedSlots } from "./shared-slots.ts";
-import type { WaitState } from "./wait-state.ts";
+import type { WaitLimits, WaitState } from "./slot-wait.ts";
 
 // Weight of the latest request in the moving average behind Retry-After.
 const AVERAGE_WEIGHT = 0.1;
 
-// The queue may grow to this multiple of its limit if one key fills it with requests that cannot be rejected.
-const MAX_EXCESS = 2;
-
 const SECOND = 1000;
 const MAX_RETRY_AFTER = 60;
+
+interface QueueLimits extends WaitLimits {
+  /** Maximum number of queued requests. */
+  readonly length: number;
+}
 
 /**
  * Admits requests and assigns them to slots of the backends. Requests without a slot wait in one queue per key; a free
@@ -30,10 +32,7 @@ export class Scheduler {
   readonly #shared: SharedSlots | undefined;
   readonly #active = new IndexedSet<AdmittedRequest>();
   readonly #queues = new WaitQueue();
-  /** Requests without a slot by key, including those not queued yet. */
-  readonly #waiting = new CountsByName();
-  /** Rejected in favour of another key but not finished yet. Not counted as waiting. */
-  readonly #displaced = new Set<AdmittedRequest>();
+  readonly #room: QueueRoom;
   #averageMs = SECOND;
   #draining = false;
   #onEmpty: (() => void) | undefined;
@@ -54,6 +53,7 @@ export class Scheduler {
     this.#backends = backends;
     this.#limits = limits;
     this.#shared = shared;
+    this.#room = new QueueRoom(limits.length, this.#queues, () => this.#full());
     backends.onChange = () => {
       this.#schedule();
     };
@@ -61,12 +61,12 @@ export class Scheduler {
 
   /** Number of requests with a slot. */
   get inFlight(): number {
-    return this.#active.size - this.#waiting.total - this.#displaced.size;
+    return this.#active.size - this.#room.withoutSlot;
   }
 
   /** Number of requests that wait for a slot or a load. */
   get waiting(): number {
-    return this.#waiting.total;
+    return this.#room.waiting;
   }
 
   /** Number of requests with a slot or waiting for one. */
@@ -97,19 +97,18 @@ export class Scheduler {
         param: "model",
       });
     }
-    const known = this.#backends.placement.knows(requirement.model);
     const { placement } = this.#backends;
+    const known = placement.knows(requirement.model);
     const conversation = placement.hasMultiple ? conversationOf(request.body) : undefined;
     const choice = known ? placement.choose(requirement, undefined, conversation) : undefined;
     const ready = choice !== undefined && "ready" in choice ? choice.ready : undefined;
     // Until it is known which backends have the model, allow for the requests that will get a slot at once.
-    const room = this.#limits.length + (known ? 0 : this.#backends.placement.slots);
-    if (ready === undefined && this.#waiting.total >= room && !this.#makeRoom(request.consumer.name, 0))
-      throw this.#full();
+    const extra = known ? 0 : placement.slots;
+    if (ready === undefined && !this.#room.isFor(request.consumer.name, 0, extra)) throw this.#full();
     const admitted = new AdmittedRequest(request, requirement, this.#handle);
     admitted.conversation = conversation;
     this.#active.add(admitted);
-    this.#waiting.add(admitted.key, 1);
+    this.#room.waits(admitted.key);
     if (ready !== undefined) this.#assign(admitted, ready);
     return admitted;
   }
@@ -129,7 +128,7 @@ export class Scheduler {
       if (error === undefined) return;
       admitted.failedOn(backend, error);
       if (crashes && others.every((each) => admitted.failedBackends?.has(each) === true))
-        admitted.proceed(error);
+        admitted.wait.end(error);
     });
   }
 
@@ -164,11 +163,10 @@ export class Scheduler {
     if (waitsFor === undefined) return;
     // A request that lost its slot keeps its place, even if newer ones have filled the queue meanwhile.
     const isNew = !admitted.ran && !admitted.lostSlot;
-    if (isNew && this.#waiting.total > this.#limits.length && !this.#makeRoom(admitted.key, 1))
-      throw this.#full();
+    if (isNew && !this.#room.isFor(admitted.key, 1)) throw this.#full();
     const waiter = this.#queues.add(admitted, waitsFor);
     try {
-      await admitted.wait(
+      await admitted.wait.begin(
         this.#limits,
         () => new ApiError("queue_timeout", { retryAfter: this.#retryAfter() }),
       );
@@ -221,11 +219,11 @@ export class Scheduler {
   readonly #serve = (admitted: AdmittedRequest, state: WaitState): boolean => {
     try {
       const waitsFor = this.#place(admitted);
-      if (waitsFor === undefined) admitted.proceed();
+      if (waitsFor === undefined) admitted.wait.end();
       else state.kind = waitsFor;
       return waitsFor === undefined;
     } catch (error) {
-      admitted.proceed(error as ApiError);
+      admitted.wait.end(error as ApiError);
       return true;
     }
   };
@@ -233,7 +231,7 @@ export class Scheduler {
   #assign(admitted: AdmittedRequest, backend: Backend): void {
     this.#backends.placement.occupy(backend, admitted.conversation);
     admitted.isTrial = backend.breaker.begin();
-    this.#waiting.add(admitted.key, -1);
+    this.#room.gotSlot(admitted.key);
     admitted.assign(backend);
   }
 
@@ -253,42 +251,13 @@ export class Scheduler {
     this.#backends.placement.vacate(backend);
     if (admitted.isTrial) backend.breaker.endTrial();
     admitted.isTrial = false;
-    this.#waiting.add(admitted.key, 1);
+    this.#room.waits(admitted.key);
   }
 
   #remove(admitted: AdmittedRequest): void {
     if (!this.#active.delete(admitted)) return;
-    if (!this.#displaced.delete(admitted)) this.#waiting.add(admitted.key, -1);
+    this.#room.left(admitted);
     if (this.#active.size === 0) this.#onEmpty?.();
-  }
-
-  /**
-   * Makes room in a full queue by rejecting the last request of the key with the most waiting requests, if that is more
-   * than `key` has. If none of those can be rejected, because all have started or are not queued yet, lets the new
-   * request exceed the limit, up to `MAX_EXCESS` times.
-   *
-   * @param key of the request that needs room
-   * @param counted 1 if that request already counts as waiting, else 0
-   */
-  #makeRoom(key: string, counted: 0 | 1): boolean {
-    let largest = this.#waiting.of(key) - counted + 1;
-    let victim: Waiter | undefined;
-    let hasLarger = false;
-    for (const [each, count] of this.#waiting) {
-      if (count <= largest) continue;
-      hasLarger = true;
-      const candidate = this.#queues.lastNotStarted(each);
-      if (candidate === undefined) continue;
-      victim = candidate;
-      largest = count;
-    }
-    if (victim === undefined)
-      return hasLarger && this.#waiting.total - counted < MAX_EXCESS * this.#limits.length;
-    this.#queues.remove(victim);
-    this.#displaced.add(victim.admitted);
-    this.#waiting.add(victim.admitted.key, -1);
-    victim.admitted.proceed(this.#full());
-    return true;
   }
 
   #full(): ApiError {
@@ -297,7 +266,7 @@ export class Scheduler {
 
   /** Estimated seconds until a slot is free: the waiting requests at the recent pace. */
   #retryAfter(): number {
-    const seconds = ((this.#waiting.total + 1) * this.#averageMs) / this.#backends.placement.slots / SECOND;
+    const seconds = ((this.#room.waiting + 1) * this.#averageMs) / this.#backends.placement.slots / SECOND;
     return Math.min(MAX_RETRY_AFTER, Math.max(1, Math.ceil(seconds)));
   }
 }

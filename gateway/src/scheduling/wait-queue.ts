@@ -2,7 +2,7 @@ import type { AdmittedRequest } from "./admitted-request.ts";
 import type { Backend } from "../backends/backend.ts";
 import { sameModel, type RunnerRequirement } from "../backends/loaded-models.ts";
 import { IndexedHeap } from "../lib/indexed-heap.ts";
-import type { WaitState } from "./wait-state.ts";
+import type { WaitState } from "./slot-wait.ts";
 
 /** A queued request. */
 export interface Waiter {
@@ -77,7 +77,7 @@ export class WaitQueue {
   add(admitted: AdmittedRequest, waitsFor: WaitState["kind"]): Waiter {
     const group = this.#groupOf(admitted);
     group.state.kind = waitsFor;
-    admitted.waitState = group.state;
+    admitted.wait.state = group.state;
     const line = this.#lineOf(admitted.key, group);
     const order = admitted.isRetry ? (this.#firstOrder -= 1) : (this.#lastOrder += 1);
     const waiter: Waiter = {

@@ -12,7 +12,7 @@ interface Request {
 function admittedOf({ id, key, model }: Request, isRetry = false): AdmittedRequest {
   const requirement = { model, context: undefined, runner: "" };
   const failedBackends = isRetry ? new Set([{ name: "somewhere" }]) : undefined;
-  return { id, key, requirement, isRetry, failedBackends } as unknown as AdmittedRequest;
+  return { id, key, requirement, isRetry, failedBackends, wait: {} } as unknown as AdmittedRequest;
 }
 
 const idOf = (admitted: AdmittedRequest): number => (admitted as unknown as Request).id;
