@@ -47,7 +47,7 @@ export async function usageOf({ keys, store, isPersistent }: UsageSource, viewer
           requests_per_minute: limits.requestsPerMinute ?? null,
           tokens_per_minute: limits.tokensPerMinute ?? null,
           concurrent: {
-            limit: Number.isFinite(limits.concurrent.limit) ? limits.concurrent.limit : null,
+            limit: limits.concurrent.limit ?? null,
             used: limits.concurrent.used,
           },
         };

@@ -1,5 +1,4 @@
 import type { ApiError } from "../errors.ts";
-import type { KeyDefinition } from "./api-keys.ts";
 import { exceededError, tooManyConcurrent, batchTooLarge } from "./limit-errors.ts";
 import { type Remaining, limitHeaders, remainingOf } from "./rate-limit-headers.ts";
 import { KeyUsage, type Reservation } from "./key-usage.ts";
@@ -42,19 +41,13 @@ export class RateLimits {
    * @param shared usage counted across gateways, if there are several
    */
   constructor(
-    {
-      name = "",
-      requestsPerMinute,
-      tokensPerMinute,
-      tokensPerDay,
-      tokensPerMonth,
-      concurrent = Infinity,
-    }: Partial<KeyDefinition>,
+    limits: Partial<SharedLimits>,
     usage = new KeyUsage(),
     onUse: () => void = () => undefined,
     shared?: SharedUsage,
   ) {
-    this.#limits = { name, requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth, concurrent };
+    const { requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth } = limits;
+    this.#limits = { name: "", ...limits };
     this.#shared = shared;
     shared?.register(this.#limits, usage);
     this.#usage = usage;
@@ -89,8 +82,8 @@ export class RateLimits {
 
   #enter(): ApiError | undefined {
     const usage = this.#usage;
-    if (usage.concurrent + usage.othersConcurrent >= this.#limits.concurrent)
-      return tooManyConcurrent(this.#limits.concurrent);
+    const { concurrent = Infinity } = this.#limits;
+    if (usage.concurrent + usage.othersConcurrent >= concurrent) return tooManyConcurrent(concurrent);
     if (this.#requests !== undefined && this.#requests.left < 1) {
       return exceededError(this.#requests, "requests", 1);
     }
@@ -213,7 +206,7 @@ export class RateLimits {
 
   /** Whether `enter` has to check anything. */
   get #isLimited(): boolean {
-    return this.#requests !== undefined || this.limitsTokens || this.#limits.concurrent !== Infinity;
+    return this.#requests !== undefined || this.limitsTokens || this.#limits.concurrent !== undefined;
   }
 
   /** Takes from the shared usage, or from this gateway's if usage is not shared or the store is unreachable. */
@@ -236,11 +229,11 @@ export class RateLimits {
     const quota = { tokens: this.#tokens, day: this.#day, month: this.#month };
     const used = limit === "concurrent" || limit === "requests" ? undefined : quota[limit];
     return used === undefined
-      ? tooManyConcurrent(this.#limits.concurrent)
+      ? tooManyConcurrent(this.#limits.concurrent ?? 0)
       : exceededError(used, "tokens", Math.min(needed, used.limit));
   }
 
-  /** State of the limits, for display. A limit per minute or a budget is undefined for none. */
+  /** State of the limits, for display; undefined for those that the key does not have. */
   state() {
     const { day, month, concurrent, othersConcurrent, reserved } = this.#usage;
     const rate = (bucket: TokenBucket | undefined, reserved: number) =>

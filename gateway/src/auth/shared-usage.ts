@@ -1,16 +1,11 @@
+import type { KeyDefinition } from "./api-keys.ts";
 import type { KeyUsage } from "./key-usage.ts";
 
-/** Limits of a key; undefined for none. */
-export interface SharedLimits {
-  /** Identifies the consumer to all gateways. */
-  readonly name: string;
-  readonly requestsPerMinute: number | undefined;
-  readonly tokensPerMinute: number | undefined;
-  readonly tokensPerDay: number | undefined;
-  readonly tokensPerMonth: number | undefined;
-  /** Infinity for none. */
-  readonly concurrent: number;
-}
+/** Limits of a key, and the name that identifies its consumer to all gateways. */
+export type SharedLimits = Pick<
+  KeyDefinition,
+  "name" | "requestsPerMinute" | "tokensPerMinute" | "tokensPerDay" | "tokensPerMonth" | "concurrent"
+>;
 
 /** What a request needs from its key's limits. */
 export interface Demand {

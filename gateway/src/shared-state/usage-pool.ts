@@ -60,7 +60,7 @@ export class UsagePool implements SharedUsage, StoreUser {
         limits.tokensPerMinute ?? 0,
         limits.tokensPerDay ?? 0,
         limits.tokensPerMonth ?? 0,
-        Number.isFinite(limits.concurrent) ? limits.concurrent : 0,
+        limits.concurrent ?? 0,
         day.current,
         month.current,
         requests,
@@ -72,7 +72,7 @@ export class UsagePool implements SharedUsage, StoreUser {
       ])) as [string, number, ...(string | number)[]];
       if (refused === "" && enters) {
         usage.concurrent += 1;
-        if (Number.isFinite(limits.concurrent)) known.counted += 1;
+        if (limits.concurrent !== undefined) known.counted += 1;
       }
       const [used = 0, drained = 0, ofDay = 0, ofMonth = 0, inFlight = 0, reservedTotal = 0] =
         counts.map(Number);
@@ -193,5 +193,5 @@ export class UsagePool implements SharedUsage, StoreUser {
 /** The change to the store's count of requests in flight. Without a concurrency limit, new ones are not counted. */
 function uncounted({ limits, usage, counted }: Known): number {
   const change = usage.concurrent - counted;
-  return Number.isFinite(limits.concurrent) ? change : Math.min(0, change);
+  return limits.concurrent === undefined ? Math.min(0, change) : change;
 }
