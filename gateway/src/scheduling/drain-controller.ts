@@ -8,18 +8,6 @@ import { canonicalModelName } from "../ollama/model-name.ts";
 /** Receives one line of progress. */
 export type Report = (line: string) => void;
 
-/** How long a draining gateway waits for the edge to notice, in milliseconds. */
-interface NoticeTimes {
-  /** If no edge has probed it. */
-  readonly unknownMs: number;
-  /** An edge counts as present if it has probed within this time. */
-  readonly edgeMs: number;
-  /** Maximum wait for the next probe, which can be late on a busy host. */
-  readonly maxMs: number;
-  /** Extra time for requests that the edge has already sent. */
-  readonly inTransitMs: number;
-}
-
 type Backends = Pick<BackendPool, "all" | "probed" | "refresh">;
 
 /** All requests in flight. */
@@ -28,7 +16,18 @@ interface Requests {
   readonly forwarded: Pick<ForwardedRequests, "active">;
 }
 
-const NOTICE_TIMES = { unknownMs: 2_500, edgeMs: 10_000, maxMs: 30_000, inTransitMs: 1_000 };
+/** How long a draining gateway waits for the edge to notice, in milliseconds. */
+const NOTICE_TIMES = {
+  /** If no edge has probed it. */
+  unknownMs: 2_500,
+  /** An edge counts as present if it has probed within this time. */
+  edgeMs: 10_000,
+  /** Maximum wait for the next probe, which can be late on a busy host. */
+  maxMs: 30_000,
+  /** Extra time for requests that the edge has already sent. */
+  inTransitMs: 1_000,
+};
+
 // How long to wait for another backend that can take over.
 const TAKEOVER_MS = 30_000;
 // When a drained gateway or backend that was not replaced is used again.
@@ -41,7 +40,7 @@ const REPORT_INTERVAL_MS = 10_000;
  * Drains this gateway or one of its backends before a replacement: stops new requests and waits for those in flight.
  */
 export class DrainController {
-  readonly #times: NoticeTimes;
+  readonly #times: typeof NOTICE_TIMES;
   readonly #requests: Requests;
   readonly #backends: Backends;
   readonly #required: readonly string[];
@@ -51,12 +50,7 @@ export class DrainController {
   #probedAt = -Infinity;
   #edgeNoticed = false;
 
-  constructor(
-    requests: Requests,
-    backends: Backends,
-    required: readonly string[],
-    times: NoticeTimes = NOTICE_TIMES,
-  ) {
+  constructor(requests: Requests, backends: Backends, required: readonly string[], times = NOTICE_TIMES) {
     this.#times = times;
     this.#requests = requests;
     this.#backends = backends;
