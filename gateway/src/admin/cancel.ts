@@ -1,12 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import { ApiError } from "../errors.ts";
-import type { AuditedAct } from "../observability/log.ts";
+import type { Log } from "../observability/log.ts";
 import type { Activity } from "./activity.ts";
 import type { Viewer } from "./viewer.ts";
-
-interface AuditLog {
-  audit(act: AuditedAct): void;
-}
 
 /**
  * Aborts a queued or running request.
@@ -18,7 +14,7 @@ export function cancelRequest(
   id: string,
   viewer: Viewer,
   by: FastifyRequest,
-  log: AuditLog,
+  log: Pick<Log, "audit">,
 ): void {
   const active = activity.inFlight().find((each) => each.id === id);
   if (active === undefined || !viewer.sees(active.admitted.key)) throw new ApiError("request_not_found");

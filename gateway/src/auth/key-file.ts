@@ -10,7 +10,7 @@ export interface KeyFile {
 }
 
 /** Receives changed keys, and problems that leave the previous keys in effect. */
-export interface KeyFileObserver {
+interface KeyFileObserver {
   /** @throws Error to reject the keys; the previous ones stay in effect */
   changed(keys: readonly KeyDefinition[]): void;
   failed(problem: string): void;

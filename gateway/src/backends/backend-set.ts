@@ -4,7 +4,7 @@ import { DiscoveredName } from "./discovered-name.ts";
 import type { BackendAddress } from "../ollama/address.ts";
 
 /** Result of a name lookup that changed the backends, or the first failed one. */
-export type DiscoveryEvent =
+type DiscoveryEvent =
   | { readonly name: string; readonly added: readonly string[]; readonly removed: readonly string[] }
   | { readonly name: string; readonly failure: Error };
 

@@ -22,7 +22,7 @@ export interface Log {
 }
 
 /** An administrative action. */
-export interface AuditedAct {
+interface AuditedAct {
   readonly act: string;
   /** The model, backend or file that it affected. */
   readonly target: string;

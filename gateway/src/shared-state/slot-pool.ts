@@ -232,11 +232,10 @@ export class SlotPool implements SharedSlots, StoreUser {
   }
 
   #keys(backends: readonly Backend[]): string[] {
-    const { key } = this;
-    return [key("gateways"), ...backends.flatMap(({ name }) => [key("slots", name), key("waiting", name)])];
+    const store = this.#store;
+    const keysOf = ({ name }: Backend) => [store.key("slots", name), store.key("waiting", name)];
+    return [store.key("gateways"), ...backends.flatMap(keysOf)];
   }
-
-  readonly key = (...parts: readonly string[]): string => this.#store.key(...parts);
 
   get #ttlMs(): number {
     return this.#leaseMs * TTL_LEASES;

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { CONNECT_MS, evaluate, redisClients, type RedisOptions, withWatchdog } from "./redis-client.ts";
 import { script, type Script } from "./script.ts";
@@ -248,15 +249,11 @@ function messageOf(error: unknown): string {
 }
 
 async function withConnectTimeout(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new StoreAwayError(`no connection in ${ms} ms`));
-    }, ms);
+  const done = new AbortController();
+  const timeout = sleep(ms, undefined, done).then(() => {
+    throw new StoreAwayError(`no connection in ${ms} ms`);
   });
-  try {
-    await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+  await Promise.race([work, timeout]).finally(() => {
+    done.abort();
+  });
 }
