@@ -12,7 +12,7 @@ import { removeEmptyAttributes } from "../stack/backend-files.ts";
 
 /** The context of a command: installed tools, state, passphrase and the selected stack. */
 export interface Session {
-  readonly world: ToolSource;
+  readonly toolSource: ToolSource;
   readonly stack: string;
   /** Arguments that make another `npm run NAME` use the same stack. */
   readonly stackOption: string;
@@ -26,6 +26,7 @@ export interface Session {
 interface SessionOptions {
   readonly stack?: string;
   readonly tools?: string;
+  /** The former name of `tools`. */
   readonly world?: string;
   readonly currentEngine?: boolean;
 }
@@ -42,11 +43,15 @@ export async function openSession({
   const settings = named === undefined ? undefined : copyCiConfig(named);
   if (settings !== undefined) printLine(settings);
   const source = tools ?? formerOption;
-  const { world, stack, env: toolEnvironment } = await setup({ tools: source, stack: named, currentEngine });
+  const {
+    toolSource,
+    stack,
+    env: toolEnvironment,
+  } = await setup({ tools: source, stack: named, currentEngine });
   const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
   const added = { ...toolEnvironment, ...stateEnvironment(process.env, pulumiHome) };
   const chosen = named ?? stack;
-  if (isOnCluster(chosen)) requireClusterProvider(world);
+  if (isOnCluster(chosen)) requireClusterProvider(toolSource);
   const stackOption = stackOptionFor({
     chosen,
     fromTools: stack,
@@ -59,5 +64,5 @@ export async function openSession({
   keepStackFile(stackFile(chosen));
   const settingsCopy = writableCopy(chosen, stateFolder(process.env));
   if (settingsCopy !== undefined) env[configFileVariable] = settingsCopy;
-  return { world, stack: chosen, stackOption, env, added };
+  return { toolSource, stack: chosen, stackOption, env, added };
 }

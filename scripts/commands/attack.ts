@@ -12,8 +12,8 @@ import { AttackedStacks } from "../../attack/stacks.ts";
 
 await command("attack", async ({ options: args }) => {
   const options = readOptions(args);
-  const { env, world } = await setup();
-  Object.assign(process.env, env, { OLLAMA_STACK_WORLD: world });
+  const { env, toolSource } = await setup();
+  Object.assign(process.env, env, { OLLAMA_STACK_WORLD: toolSource });
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
     process.on(signal, () => {

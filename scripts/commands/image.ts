@@ -24,7 +24,7 @@ await command("image", async ({ options }) => {
       `image takes either --push or --tag, but got both: --push ${push} pushes the image, --tag ${tag} only builds it`,
     );
   const platforms = platform === undefined ? [] : parsePlatforms(platform);
-  const { stack, stackOption, world } = await openSession(options);
+  const { stack, stackOption, toolSource } = await openSession(options);
   const setting = settingsFor(stack, []);
   const base = String(setting("gatewayBaseImage"));
   const registry = String(setting("imageRegistry"));
@@ -46,7 +46,7 @@ await command("image", async ({ options }) => {
       platforms,
       isPushed: tag === undefined,
       // Debian's engine comes without buildx.
-      usesLegacyBuilder: world === "built",
+      usesLegacyBuilder: toolSource === "built",
     });
   } finally {
     rmSync(context, { recursive: true });

@@ -10,10 +10,10 @@ import { runTests } from "../test-runner/vitest.ts";
 await command("test-kubernetes", async ({ operands, passed }) => {
   const why = whyNoCluster();
   if (why !== undefined) throw new SetupError(`the tests of stacks on Kubernetes cannot run here: ${why}`);
-  const { env, world } = await openSession();
+  const { env, toolSource } = await openSession();
   await prepareCluster({ stacks: true });
   process.exitCode = await runTests(["--project=cluster", "--project=kubernetes", ...operands, ...passed], {
     ...env,
-    OLLAMA_STACK_WORLD: world,
+    OLLAMA_STACK_WORLD: toolSource,
   });
 });

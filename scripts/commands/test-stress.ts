@@ -18,7 +18,7 @@ await command("test-stress", async ({ options, operands: files, passed: vitest }
   );
   const isEndToEnd = files.some((file) => file.includes("e2e"));
   const env = isEndToEnd
-    ? await openSession().then((session) => ({ ...session.env, OLLAMA_STACK_WORLD: session.world }))
+    ? await openSession().then((session) => ({ ...session.env, OLLAMA_STACK_WORLD: session.toolSource }))
     : process.env;
   const stop = keepBusy(busy);
   try {

@@ -37,8 +37,11 @@ await command("test", async ({ options, operands, passed }) => {
     const session = await openSession({ ...options, currentEngine: selected !== "machine" });
     const rest = [...operands, ...passed];
     const work = { ...session, rest, env: { ...session.env, [compiledVariable]: compiled } };
-    const builds = session.world === "built";
-    if (selected === "current" && !builds) throw new Error(`${variable}=current needs the world built`);
+    const builds = session.toolSource === "built";
+    if (selected === "current" && !builds)
+      throw new Error(
+        `${variable} is current, which needs built tools: add --tools built, or set it to machine`,
+      );
     // Named tests run on one engine only.
     const named = rest.length > 0;
     const whyNotReleased = whyNoReleasedWorld();
@@ -137,7 +140,11 @@ function runOn(engine: PrivateEngine, project: string, session: Work, place: Pla
   return run([project], { ...session, env }, { ...place, enter });
 }
 
-function run(projects: readonly string[], { env, world, rest }: Work, place: Place = {}): Promise<Counts> {
+function run(
+  projects: readonly string[],
+  { env, toolSource, rest }: Work,
+  place: Place = {},
+): Promise<Counts> {
   const options = projects.map((name) => `--project=${name}`);
-  return countTests([...options, ...rest], { ...env, OLLAMA_STACK_WORLD: world }, place);
+  return countTests([...options, ...rest], { ...env, OLLAMA_STACK_WORLD: toolSource }, place);
 }

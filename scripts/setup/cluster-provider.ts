@@ -8,8 +8,8 @@ import type { ToolSource } from "./tool-source.ts";
  *
  * @throws SetupError
  */
-export function requireClusterProvider(world: ToolSource): void {
-  if (world === "released" || installed(clusterParts.provider, providerFolder()) !== "missing") return;
+export function requireClusterProvider(toolSource: ToolSource): void {
+  if (toolSource === "released" || installed(clusterParts.provider, providerFolder()) !== "missing") return;
   throw new SetupError(
     "Pulumi's provider for Kubernetes is not built on this machine, and the set-up does not build it. Build it by running npm run test:kubernetes once.",
   );

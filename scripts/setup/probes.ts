@@ -62,6 +62,7 @@ export function remembered(): ToolSource | undefined {
   }
 }
 
+/** world.json, which earlier versions read and write too. */
 interface Memory {
   readonly world: ToolSource;
   readonly reason: string;
@@ -70,8 +71,9 @@ interface Memory {
 }
 
 /** Remembers the decision for later runs. */
-export function remember({ world, reason }: Decision): void {
-  writeFileSync(memory(), JSON.stringify({ world, reason, at: Date.now() } satisfies Memory));
+export function remember({ toolSource, reason }: Decision): void {
+  const decided: Memory = { world: toolSource, reason, at: Date.now() };
+  writeFileSync(memory(), JSON.stringify(decided));
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

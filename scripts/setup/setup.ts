@@ -26,7 +26,7 @@ export interface SetupOptions {
 
 /** The installed tools. */
 export interface Setup {
-  readonly world: ToolSource;
+  readonly toolSource: ToolSource;
   /** The stack whose config fits the tools' source. */
   readonly stack: "dev" | "local";
   /** Environment variables for `pulumi`, its programs and its plugins. */
@@ -55,14 +55,14 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   Object.assign(process.env, network);
   let engine = await ensureEngine(locked, address);
   const decision = await decideToolSource(probed);
-  const { world, reason } = decision;
+  const { toolSource, reason } = decision;
   if (decision.lasting) remember(decision);
-  printLine(`tools: ${world} (${reason})`);
-  const stack = defaultStack(world);
+  printLine(`tools: ${toolSource} (${reason})`);
+  const stack = defaultStack(toolSource);
   // The stack is unknown until the source is known.
   if (named === undefined) engine = await ensureEngine(locked, engineOf(stack));
 
-  if (world === "released") {
+  if (toolSource === "released") {
     if (!isReleasedInstalled()) await locked(installReleased);
   } else {
     const { api } = engine;
@@ -76,7 +76,7 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
   }
   const pulumi = join(cliFolder(), process.platform === "win32" ? "pulumi.exe" : "pulumi");
   return {
-    world,
+    toolSource,
     stack,
     env: { ...network, ...environment(engine.env) },
     pulumi,

@@ -4,7 +4,7 @@ import { SetupError } from "../../host/exec.ts";
 export type ToolSource = "released" | "built";
 
 export interface Decision {
-  readonly world: ToolSource;
+  readonly toolSource: ToolSource;
   readonly reason: string;
   /** Whether it is valid for later runs; not if it follows from a failure, which may be temporary. */
   readonly lasting: boolean;
@@ -39,26 +39,30 @@ export async function decideToolSource(probes: LazyProbes): Promise<Decision> {
   if (forced !== undefined) {
     if (forced === "built" && !(await probes.canBuild()))
       throw new SetupError(`--tools built: ${cannotBuild}`);
-    return { world: forced, reason: "selected by --tools or OLLAMA_STACK_WORLD", lasting: false };
+    return { toolSource: forced, reason: "selected by --tools or OLLAMA_STACK_WORLD", lasting: false };
   }
   const remembered = await probes.remembered();
-  if (remembered !== undefined) return { world: remembered, reason: "as before", lasting: false };
+  if (remembered !== undefined) return { toolSource: remembered, reason: "as before", lasting: false };
 
   // Needs no network, so that a stack can be destroyed offline.
   if (await probes.releasedInstalled())
-    return { world: "released", reason: "the released tools are installed", lasting: true };
+    return { toolSource: "released", reason: "the released tools are installed", lasting: true };
   const failure = await probes.siteFailure();
   if (failure === undefined)
-    return { world: "released", reason: "Pulumi's downloads can be reached", lasting: true };
+    return { toolSource: "released", reason: "Pulumi's downloads can be reached", lasting: true };
   const missing = `Pulumi's downloads cannot be reached: ${failure}`;
   if (await probes.builtInstalled())
-    return { world: "built", reason: "the tools that this machine has built are installed", lasting: false };
+    return {
+      toolSource: "built",
+      reason: "the tools that this machine has built are installed",
+      lasting: false,
+    };
   if (!(await probes.packagesReachable()))
     throw new SetupError(
       `no network: neither Pulumi's downloads (${failure}) nor the package registries respond; connect, or set HTTPS_PROXY, and run it again`,
     );
   if (!(await probes.canBuild())) throw new SetupError(`${missing}; and ${cannotBuild}`);
-  return { world: "built", reason: missing, lasting: false };
+  return { toolSource: "built", reason: missing, lasting: false };
 }
 
 /** The source that is certain without probing the machine: forced, or an earlier run's. @throws SetupError */

@@ -21,14 +21,14 @@ afterEach(() => {
 
 it("probes unreachable sites again after a day, but never reachable ones", () => {
   vi.useFakeTimers({ now: 0, toFake: ["Date"] });
-  const built = { world: "built", reason: "no response", lasting: false } as const;
+  const built = { toolSource: "built", reason: "no response", lasting: false } as const;
   remember(built);
   vi.setSystemTime(23 * 3_600_000);
   expect(remembered()).toBe("built");
   vi.setSystemTime(25 * 3_600_000);
   expect(remembered()).toBeUndefined();
 
-  const released = { world: "released", reason: "reached", lasting: true } as const;
+  const released = { toolSource: "released", reason: "reached", lasting: true } as const;
   remember(released);
   vi.setSystemTime(9_000 * 3_600_000);
   expect(remembered()).toBe("released");

@@ -42,24 +42,24 @@ function decide(values: Partial<Probes>) {
 describe("the decision between released and built tools", () => {
   it("permanently chooses released tools if Pulumi's downloads are reachable", async () => {
     const { decision } = decide({ siteFailure: undefined });
-    expect(await decision).toMatchObject({ world: "released", lasting: true });
+    expect(await decision).toMatchObject({ toolSource: "released", lasting: true });
   });
 
   it("chooses installed released tools without using the network, so that destroy works offline", async () => {
     const { decision, probed } = decide({ releasedInstalled: true });
-    expect(await decision).toMatchObject({ world: "released", lasting: true });
+    expect(await decision).toMatchObject({ toolSource: "released", lasting: true });
     expect(probed).toEqual(["forced", "remembered", "releasedInstalled"]);
   });
 
   it("chooses installed built tools if nothing is reachable, so that destroy works offline", async () => {
     const { decision } = decide({ builtInstalled: true, packagesReachable: false });
-    expect(await decision).toMatchObject({ world: "built" });
+    expect(await decision).toMatchObject({ toolSource: "built" });
   });
 
   it("builds if only packages are reachable, with the reason, and does not persist the decision", async () => {
     const { decision } = decide({});
     expect(await decision).toEqual({
-      world: "built",
+      toolSource: "built",
       reason: "Pulumi's downloads cannot be reached: get.pulumi.com: getaddrinfo ENOTFOUND",
       lasting: false,
     });
@@ -67,13 +67,13 @@ describe("the decision between released and built tools", () => {
 
   it("keeps an earlier run's decision without using the network", async () => {
     const { decision, probed } = decide({ remembered: "built" });
-    expect(await decision).toMatchObject({ world: "built", reason: "as before" });
+    expect(await decision).toMatchObject({ toolSource: "built", reason: "as before" });
     expect(probed).toEqual(["forced", "remembered"]);
   });
 
   it("follows --tools for this run without using the network", async () => {
     const { decision, probed } = decide({ forced: "released", remembered: "built" });
-    expect(await decision).toMatchObject({ world: "released", lasting: false });
+    expect(await decision).toMatchObject({ toolSource: "released", lasting: false });
     expect(probed).toEqual(["forced"]);
   });
 
