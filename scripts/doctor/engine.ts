@@ -7,7 +7,7 @@ import { explainEngine } from "../../engine/diagnostics.ts";
 import { queryEngine, type EngineAddress, EngineError, engineHost } from "../../engine/docker-cli.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
 import { stackNames } from "../../engine/names.ts";
-import type { Settings } from "../stack/settings.ts";
+import { hasComponent, type Settings } from "../stack/settings.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
 const engineInfo = engineCpuLimits.extend({
@@ -82,7 +82,8 @@ function checkMemory({ MemTotal, NCPU }: EngineInfo, settings: Settings): Findin
   const required =
     (count("ollamaMemoryMiB") * count("ollamaReplicas") +
       count("gatewayMemoryMiB") * count("gatewayReplicas") +
-      (settings("monitoring") === "prometheus" ? count("prometheusMemoryMiB") : 0)) *
+      (hasComponent(settings, "edge") ? count("edgeMemoryMiB") : 0) +
+      (hasComponent(settings, "monitoring") ? count("prometheusMemoryMiB") : 0)) *
     mebibyte;
   const found = `${formatBytes(MemTotal)} and ${String(NCPU)} CPUs; the stack's limits are ${formatBytes(required)}`;
   return required <= MemTotal
@@ -117,11 +118,12 @@ function offeredGpus({ Runtimes, DiscoveredDevices }: EngineInfo): string {
 
 async function checkPorts(engine: EngineAddress, stack: string, settings: Settings): Promise<Finding[]> {
   const host = await HostPorts.read(engine);
-  const has = (key: string) => (settings(key) ?? "none") !== "none";
   const names = stackNames(stack, { networkName: "", ollamaReplicas: 1, gatewayReplicas: 1 });
   const ports = [
     { key: "gatewayPort", address: String(settings("gatewayBindAddress")), own: [names.gateway, names.edge] },
-    ...(has("monitoring") ? [{ key: "prometheusPort", address: "127.0.0.1", own: [names.prometheus] }] : []),
+    ...(hasComponent(settings, "monitoring")
+      ? [{ key: "prometheusPort", address: "127.0.0.1", own: [names.prometheus] }]
+      : []),
     { key: "ollamaPort", address: String(settings("ollamaBindAddress")), own: [names.ollama] },
   ];
   return await Promise.all(

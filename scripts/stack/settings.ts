@@ -13,7 +13,6 @@ export function settingsFor(stack: string, options: readonly string[]): Settings
 
 /** The config keys of the images that a stack with these settings uses. */
 export function imageKeys(settings: Settings): readonly string[] {
-  const has = (key: string) => (settings(key) ?? "none") !== "none";
   if (settings("engine") === "kubernetes") {
     const runsState = settings("state") === "redis" && (settings("stateAddress") ?? "") === "";
     return ["ollamaImage", "gatewayImage", ...(runsState ? ["stateImage"] : [])];
@@ -21,9 +20,14 @@ export function imageKeys(settings: Settings): readonly string[] {
   return [
     "ollamaImage",
     "gatewayBaseImage",
-    ...(has("edge") ? ["edgeImage"] : []),
-    ...(has("monitoring") ? ["prometheusImage"] : []),
+    ...(hasComponent(settings, "edge") ? ["edgeImage"] : []),
+    ...(hasComponent(settings, "monitoring") ? ["prometheusImage"] : []),
   ];
+}
+
+/** Whether a stack on Docker has an optional component. */
+export function hasComponent(settings: Settings, key: "edge" | "monitoring"): boolean {
+  return (settings(key) ?? "none") !== "none";
 }
 
 /** CLI options that check the production policy; none for stacks that are not for production. */

@@ -86,6 +86,21 @@ describe("npm run doctor, checking the engine,", () => {
     ]);
   });
 
+  it("counts the memory of the edge and of Prometheus if the stack has them", async () => {
+    engine({ MemTotal: 5e9 });
+    expect(await findings()).toEqual([]);
+    const edge = { edge: "http", edgeMemoryMiB: 256 };
+    const prometheus = { monitoring: "prometheus", prometheusMemoryMiB: 512, prometheusPort: "auto" };
+    for (const [settings, sum] of [
+      [edge, "5.1 GB"],
+      [prometheus, "5.4 GB"],
+      [{ ...edge, ...prometheus }, "5.6 GB"],
+    ] as const)
+      expect(await findings(settings)).toMatchObject([
+        { check: "memory", found: `5.0 GB and 8 CPUs; the stack's limits are ${sum}` },
+      ]);
+  });
+
   it("accepts GPUs that the engine offers as CDI devices only, and reports others", async () => {
     engine({
       DiscoveredDevices: ["0", "1", "all"].map((id) => ({ Source: "cdi", ID: `nvidia.com/gpu=${id}` })),
