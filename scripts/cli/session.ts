@@ -1,5 +1,3 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { copyCiConfig } from "../stack/ci-stack.ts";
 import { printLine } from "../../host/progress.ts";
 import { requireClusterProvider } from "../setup/cluster-provider.ts";
@@ -24,7 +22,7 @@ export interface Session {
 
 /** The options shared by commands that use a stack. */
 interface SessionOptions {
-  readonly stack?: string;
+  readonly stack?: string | undefined;
   readonly tools?: string;
   /** The former name of `tools`. */
   readonly world?: string;
@@ -48,8 +46,7 @@ export async function openSession({
     stack,
     env: toolEnvironment,
   } = await setup({ tools: source, stack: named, currentEngine });
-  const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
-  const added = { ...toolEnvironment, ...stateEnvironment(process.env, pulumiHome) };
+  const added = { ...toolEnvironment, ...stateEnvironment(process.env) };
   const chosen = named ?? stack;
   if (isOnCluster(chosen)) requireClusterProvider(toolSource);
   const stackOption = stackOptionFor({
@@ -59,7 +56,7 @@ export async function openSession({
     fromEnvironment: process.env["PULUMI_STACK"],
   });
   const env: NodeJS.ProcessEnv = { ...environment, ...added };
-  const backend = chosenBackend(env, pulumiHome);
+  const backend = chosenBackend(env);
   if (backend !== undefined) removeEmptyAttributes(backend);
   keepStackFile(stackFile(chosen));
   const settingsCopy = writableCopy(chosen, stateFolder(process.env));

@@ -1,7 +1,5 @@
 // npm run purge: removes what is left after the last destroy. Lists it with sizes and asks for confirmation, unless --yes is set.
 // With --stack NAME, removes only what that stack left on its configured engine or cluster.
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { clusterNamespace, stackOfContainer } from "../../engine/names.ts";
 import { isInteractive, confirm } from "../cli/dialogs.ts";
@@ -10,7 +8,7 @@ import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 import { inCluster } from "../purge/cluster-leftovers.ts";
 import { type Leftover, onEngine } from "../purge/engine-leftovers.ts";
-import { deployedStacks, folders } from "../purge/local-leftovers.ts";
+import { folders } from "../purge/local-leftovers.ts";
 import { assertTakenDown } from "../purge/taken-down.ts";
 import { chosenBackend } from "../stack/backend.ts";
 import { clusterOf } from "../stack/cluster-outputs.ts";
@@ -37,9 +35,8 @@ async function purgeInCluster(stack: string, isConfirmed: boolean): Promise<void
 }
 
 /** The CLI's environment, with the tools installed if needed; undefined for a local state. */
-async function backendEnvironment(stack: string): Promise<NodeJS.ProcessEnv | undefined> {
-  const pulumiHome = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
-  if (chosenBackend(process.env, pulumiHome) === undefined) return undefined;
+async function backendEnvironment(stack: string | undefined): Promise<NodeJS.ProcessEnv | undefined> {
+  if (chosenBackend(process.env) === undefined) return undefined;
   return (await openSession({ stack })).env;
 }
 
@@ -56,20 +53,14 @@ async function purgeOnEngine(stack: string | undefined, isConfirmed: boolean): P
     throw new Error(
       `the container ${running} still exists; destroy its stack first: npm run destroy -- --stack ${stack ?? stackOfContainer(running) ?? "NAME"}`,
     );
+  const leftovers = [...(engine?.leftovers ?? []), ...(stack === undefined ? await folders() : [])];
   // Without anything to remove, the state is not read, which may install tools.
-  if (stack !== undefined && engine !== undefined && engine.leftovers.length > 0)
-    await assertTakenDown(stack, await backendEnvironment(stack));
-  const [deployed] = stack === undefined ? await deployedStacks() : [];
-  if (deployed !== undefined)
-    throw new Error(
-      `the stack ${deployed} still exists; destroy it first: npm run destroy -- --stack ${deployed}`,
-    );
+  if (leftovers.length > 0) await assertTakenDown(stack, await backendEnvironment(stack));
   if (stack === undefined)
     for (const each of stacksOnClusters(console.error))
       console.error(
         `Remains of the stack ${each} in its cluster are not listed; list them with: npm run purge -- --stack ${each}`,
       );
-  const leftovers = [...(engine?.leftovers ?? []), ...(stack === undefined ? await folders() : [])];
   await removeAll(leftovers, stack, `on ${engineName(address)}`, isConfirmed);
 }
 

@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 import { z } from "zod";
 import { ClusterError } from "../../cluster/kubectl.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
-import { cliFolder, pulumiHome } from "../../toolchain/install.ts";
+import { cliFolder } from "../../toolchain/install.ts";
 import { runProcess } from "../../host/run-process.ts";
 import { backendFolder, backendUrl } from "../stack/backend-url.ts";
 import { chosenBackend, stateFolder } from "../stack/backend.ts";
@@ -27,7 +27,7 @@ export async function checkState(
 ): Promise<Finding[]> {
   const folder = stateFolder(environment);
   const own = join(folder, "backend");
-  const backend = chosenBackend(environment, pulumiHome()) ?? (existsSync(own) ? backendUrl(own) : "");
+  const backend = chosenBackend(environment) ?? (existsSync(own) ? backendUrl(own) : "");
   if (backend === "") return [ok("state", "none yet: nothing was deployed from here")];
   const passphraseFile = environment["PULUMI_CONFIG_PASSPHRASE_FILE"] ?? join(folder, "passphrase");
   const hasVariable = environment["PULUMI_CONFIG_PASSPHRASE"] !== undefined;

@@ -19,10 +19,10 @@ export function stateFolder(environment: Environment): string {
  * The variables with which Pulumi finds state and secrets. Your own backend, login or passphrase takes precedence; the
  * others are created on first use.
  */
-export function stateEnvironment(environment: Environment, pulumiHome: string): Record<string, string> {
+export function stateEnvironment(environment: Environment): Record<string, string> {
   const result: Record<string, string> = {};
   const folder = stateFolder(environment);
-  if (chosenBackend(environment, pulumiHome) === undefined) {
+  if (chosenBackend(environment) === undefined) {
     const backend = join(folder, "backend");
     mkdirSync(backend, { recursive: true, mode: 0o700 });
     // Disables attribute files, which the CLI does not write atomically (backend-files.ts) and nothing reads.
@@ -39,15 +39,16 @@ export function stateEnvironment(environment: Environment, pulumiHome: string): 
 }
 
 /** The CLI's backend from the environment or the login; `https://` if an access token selects Pulumi Cloud. */
-export function chosenBackend(environment: Environment, pulumiHome: string): string | undefined {
+export function chosenBackend(environment: Environment): string | undefined {
   return (
-    [environment["PULUMI_BACKEND_URL"], currentLogin(environment, pulumiHome)].find(Boolean) ??
+    [environment["PULUMI_BACKEND_URL"], currentLogin(environment)].find(Boolean) ??
     (environment["PULUMI_ACCESS_TOKEN"] ? "https://" : undefined)
   );
 }
 
-function currentLogin(environment: Environment, pulumiHome: string): string | undefined {
+function currentLogin(environment: Environment): string | undefined {
   try {
+    const pulumiHome = environment["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
     const folder = environment["PULUMI_CREDENTIALS_PATH"] ?? pulumiHome;
     const { current } = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8")) as {
       current?: string;

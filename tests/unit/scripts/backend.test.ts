@@ -21,13 +21,13 @@ it.each<[how: string, environment: Record<string, string>, pulumiHome: string, b
   ["PULUMI_ACCESS_TOKEN and a login", { PULUMI_ACCESS_TOKEN: "pul-x" }, loggedIn, "s3://states"],
   ["PULUMI_BACKEND_URL", { PULUMI_BACKEND_URL: "gs://b", PULUMI_ACCESS_TOKEN: "pul-x" }, loggedIn, "gs://b"],
 ])("chooses the backend, given %s", (_how, environment, pulumiHome, backend) => {
-  expect(chosenBackend(environment, pulumiHome)).toBe(backend);
+  expect(chosenBackend({ PULUMI_HOME: pulumiHome, ...environment })).toBe(backend);
 });
 
 it("uses the project's own state and passphrase unless a backend is chosen", () => {
   const state = join(folder, "state");
   const own = (environment: Record<string, string>) =>
-    stateEnvironment({ OLLAMA_STACK_STATE: state, ...environment }, home);
+    stateEnvironment({ OLLAMA_STACK_STATE: state, PULUMI_HOME: home, ...environment });
   expect(own({})).toEqual({
     PULUMI_BACKEND_URL: `${backendUrl(join(state, "backend"))}?metadata=skip`,
     PULUMI_CONFIG_PASSPHRASE_FILE: join(state, "passphrase"),

@@ -62,6 +62,36 @@ describe("a purge of one stack is rejected", () => {
   });
 });
 
+describe("a purge of every stack is rejected", () => {
+  it("while the project's own state has resources", async () => {
+    writeState("lab", [resource]);
+    await expect(assertTakenDown(undefined, undefined)).rejects.toThrow(
+      "the stack lab still exists; destroy it first: npm run destroy -- --stack lab",
+    );
+  });
+
+  it("while another backend has resources of a stack", async () => {
+    const stacks = [
+      { name: "new" },
+      { name: "gone", resourceCount: 0 },
+      { name: "acme/prod", resourceCount: 9 },
+    ];
+    program.mock({ "stack ls": JSON.stringify(stacks) });
+    await expect(assertTakenDown(undefined, process.env)).rejects.toThrow(
+      "the stack acme/prod still exists; destroy it first: npm run destroy -- --stack acme/prod",
+    );
+    program.mock({ "stack ls": JSON.stringify(stacks.slice(0, 2)) });
+    await assertTakenDown(undefined, process.env);
+  });
+
+  it("while another backend cannot be read", async () => {
+    program.mock({ "stack ls": { fails: "error: unauthorized" } });
+    await expect(assertTakenDown(undefined, process.env)).rejects.toThrow(
+      "the state of the backend cannot be read, so a stack may still be up: error: unauthorized. If that state is lost",
+    );
+  });
+});
+
 describe("a purge of one stack is allowed", () => {
   it("after a destroy, whatever other stacks have", async () => {
     writeState("lab", []);

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 // Only the folders; tests/e2e/environments.test.ts covers the engine's objects.
@@ -27,12 +28,12 @@ function purge(...args: string[]): Promise<{ code: number; output: string }> {
 function run(args: string[], change: NodeJS.ProcessEnv): Promise<{ code: number; output: string }> {
   const env = {
     ...process.env,
+    // npm test sets it, for stacks of other tests.
+    PULUMI_BACKEND_URL: undefined,
     ...change,
     OLLAMA_STACK_CACHE: join(root, "cache"),
     OLLAMA_STACK_STATE: join(root, "state"),
     PULUMI_HOME: join(root, "pulumi"),
-    // npm test sets it, for stacks of other tests.
-    PULUMI_BACKEND_URL: undefined,
   };
   return new Promise((resolve) => {
     execFile(process.execPath, ["scripts/commands/purge.ts", ...args], { env }, (error, stdout, stderr) => {
@@ -80,6 +81,16 @@ describe("npm run purge", () => {
     expect(output).toMatch(
       /error: the stack dev still exists; destroy it first: npm run destroy -- --stack dev/,
     );
+    expect(existsSync(file)).toBe(true);
+  });
+
+  it("removes nothing before it has read the backend that PULUMI_BACKEND_URL selects", async () => {
+    const file = write("state/passphrase", "secret");
+    const backend = { PULUMI_BACKEND_URL: pathToFileURL(join(root, "elsewhere")).href };
+    // Reading it needs the tools, whose set-up needs the engine.
+    const { code, output } = await run(["--yes"], { DOCKER_HOST: "unix:///nowhere/docker.sock", ...backend });
+    expect(code).toBe(1);
+    expect(output).toContain("no Docker engine responds at unix:///nowhere/docker.sock");
     expect(existsSync(file)).toBe(true);
   });
 
