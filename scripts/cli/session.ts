@@ -4,18 +4,14 @@ import { requireClusterProvider } from "../setup/cluster-provider.ts";
 import { setup, type ToolSource } from "../setup/setup.ts";
 import { configFileVariable } from "../stack/pulumi-cli.ts";
 import { isOnCluster, keepStackFile, stackFile, writableCopy } from "../stack/stack-file.ts";
+import type { SelectedStack } from "../stack/selected-stack.ts";
 import { chosenBackend, stateEnvironment, stateFolder } from "../stack/backend.ts";
 import { stackOptionFor } from "./stack-option.ts";
 import { removeEmptyAttributes } from "../stack/backend-files.ts";
 
 /** The context of a command: installed tools, state, passphrase and the selected stack. */
-export interface Session {
+export interface Session extends SelectedStack {
   readonly toolSource: ToolSource;
-  readonly stack: string;
-  /** Arguments that make another `npm run NAME` use the same stack. */
-  readonly stackOption: string;
-  /** The complete environment of the CLI. */
-  readonly env: NodeJS.ProcessEnv;
   /** The variables that this project added, for `npm run env`. */
   readonly added: Readonly<Record<string, string>>;
 }

@@ -1,5 +1,5 @@
 // npm run adopt: adopts the objects of a stack that was renamed or lost its state.
-import { confirm, isInteractive } from "../cli/dialogs.ts";
+import { confirmChange } from "../cli/dialogs.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 import { engineName } from "../stack/deployed-engine.ts";
@@ -11,11 +11,12 @@ import { adoptInCluster } from "../update/cluster-adoption.ts";
 import { ensureStack } from "../update/recovery.ts";
 
 await command("adopt", async ({ options }) => {
-  const { stack, stackOption, env } = await openSession(options);
+  const session = await openSession(options);
+  const { stack, stackOption, env } = session;
   await ensureStack(stack, env);
   const deployment = await readDeployment(stack, env);
   if (isOnCluster(stack)) {
-    await adoptInCluster({ stack, stackOption, env }, deployment);
+    await adoptInCluster(session, deployment);
     return;
   }
   const { resources } = deployment;
@@ -35,13 +36,12 @@ await command("adopt", async ({ options }) => {
         : [`  set: modelVolume ${plan.renamed.volume}, which keeps its name; npm run destroy will leave it`]),
     ].join("\n"),
   );
-  if (options.yes !== true) {
-    if (!isInteractive())
-      throw new Error(
-        `adopting the stack ${stack} requires confirmation; confirm with: npm run adopt -- --stack ${stack} --yes`,
-      );
-    if (!(await confirm("Continue? The service is unavailable until npm run up has finished."))) return;
-  }
+  const isConfirmed = await confirmChange(options.yes, {
+    change: `adopting the stack ${stack}`,
+    command: `npm run adopt -- --stack ${stack}`,
+    question: "Continue? The service is unavailable until npm run up has finished.",
+  });
+  if (!isConfirmed) return;
   await adopt(stack, env, plan);
   console.log(`Done. Deploy it with: npm run up${stackOption}`);
 });

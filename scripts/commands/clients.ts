@@ -1,6 +1,7 @@
 // npm run clients: prints settings that connect common clients to a running stack.
 import { command } from "../cli/command.ts";
 import { openSession, type Session } from "../cli/session.ts";
+import { commandWith } from "../cli/stack-option.ts";
 import { endpointOf, withContextLength } from "../connect/client-endpoint.ts";
 import { launches } from "../connect/client-launches.ts";
 import { type Endpoint, KEY_VARIABLE, recipes } from "../connect/client-recipes.ts";
@@ -12,11 +13,11 @@ import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
 
 await command("clients", async ({ options }) => {
-  const { stack, stackOption, env } = await openSession(options);
+  const session = await openSession(options);
   const key = process.env[KEY_VARIABLE];
-  const endpoint = isOnCluster(stack)
-    ? await clusterEndpoint({ stack, stackOption, env }, key)
-    : await publishedEndpoint({ stack, stackOption, env }, key);
+  const endpoint = isOnCluster(session.stack)
+    ? await clusterEndpoint(session, key)
+    : await publishedEndpoint(session, key);
   const sections = recipes.map(
     ({ title, place, lines }) => `# ${title} (${place})\n${lines(endpoint).join("\n")}`,
   );
@@ -25,15 +26,14 @@ await command("clients", async ({ options }) => {
     console.log(
       `\nThe gateway requires a key: set ${KEY_VARIABLE}. Create one with: npm run keys -- add NAME`,
     );
-  const prefix = stackOption === "" ? " --" : stackOption;
   console.log(
-    `\nOr start one with these settings: npm run client${prefix} ${Object.keys(launches).join("|")}`,
+    `\nOr start one with these settings: ${commandWith("client", session.stackOption)} ${Object.keys(launches).join("|")}`,
   );
 });
 
 /** The gateway's address on the engine's machine, which is also that of the forwarded port. */
 async function publishedEndpoint(
-  { stack, stackOption, env }: Pick<Session, "stack" | "stackOption" | "env">,
+  { stack, stackOption, env }: Session,
   key: string | undefined,
 ): Promise<Endpoint> {
   const outputs = await readOutputs(stack, env);
@@ -46,7 +46,7 @@ async function publishedEndpoint(
 
 /** The gateway's address for clients outside the cluster. */
 async function clusterEndpoint(
-  { stack, stackOption, env }: Pick<Session, "stack" | "stackOption" | "env">,
+  { stack, stackOption, env }: Session,
   key: string | undefined,
 ): Promise<Endpoint> {
   const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));

@@ -1,6 +1,6 @@
 // npm run destroy: destroys the stack, after a confirmation that names the stack and its engine.
 import { Kubectl } from "../../cluster/kubectl.ts";
-import { isInteractive, confirm } from "../cli/dialogs.ts";
+import { confirm, confirmChange, isInteractive } from "../cli/dialogs.ts";
 import { inCluster } from "../purge/cluster-leftovers.ts";
 import { clientVariables, deployedEngine, engineName } from "../stack/deployed-engine.ts";
 import { type Deployment, readDeployment } from "../stack/deployment.ts";
@@ -10,9 +10,9 @@ import {
   describePlace,
   isDeployedInCluster,
 } from "../stack/same-cluster.ts";
-import { command } from "../cli/command.ts";
+import { command, type CommandLine } from "../cli/command.ts";
 import { recoverInterrupted } from "../update/recovery.ts";
-import { openSession } from "../cli/session.ts";
+import { openSession, type Session } from "../cli/session.ts";
 import { lockedUpdate } from "../update/locked-update.ts";
 import { withoutProtection } from "../update/unprotected.ts";
 import { rejectDockerOptions } from "../stack/docker-options.ts";
@@ -23,13 +23,15 @@ import { removeVolume, volumeSizes, volumesOf } from "../stack/volumes.ts";
 
 const namespaceType = "kubernetes:core/v1:Namespace";
 
-await command("destroy", async ({ options, passed }) => {
+await command("destroy", async (line) => {
+  const { options, passed } = line;
   const { yes, models } = options;
-  const { stack, env } = await openSession(options);
+  const session = await openSession(options);
+  const { stack, env } = session;
   const found = await readDeployment(stack, env);
   if (isDeployedInCluster(found)) {
     rejectDockerOptions(stack, options);
-    await destroyInCluster({ stack, env, passed, yes, found });
+    await destroyInCluster(session, found, line);
     return;
   }
   // From here on, Docker's client uses the engine on which the stack is deployed, like the CLI, even if the config changed.
@@ -37,23 +39,17 @@ await command("destroy", async ({ options, passed }) => {
   if (engine !== undefined) Object.assign(process.env, clientVariables(engine, env));
   const place = engineName(engine ?? engineOf(stack));
   const attached = await attachedToLeaving(stack, found.resources, () => true);
-  const problem = attachedProblem(attached, `npm run destroy -- --stack ${stack} --disconnect`);
+  const again = `npm run destroy -- --stack ${stack}`;
+  const problem = attachedProblem(attached, `${again} --disconnect`);
   if (problem !== undefined && options.disconnect !== true) throw new Error(problem);
   if (models === "keep") assertModelsKept(stack, found.resources);
-  const how = `npm run destroy -- --stack ${stack} --yes`;
-  if (yes !== true) {
-    if (!isInteractive())
-      throw new Error(
-        `destroying the stack ${stack} on ${place} requires confirmation; confirm with: ${how}`,
-      );
-    const count = found.resources.filter(({ type }) => type.startsWith("docker:")).length;
-    if (
-      !(await confirm(
-        `Destroy the stack ${stack} on ${place}, with ${String(count)} containers, networks, volumes and images?`,
-      ))
-    )
-      return;
-  }
+  const count = found.resources.filter(({ type }) => type.startsWith("docker:")).length;
+  const isConfirmed = await confirmChange(yes, {
+    change: `destroying the stack ${stack} on ${place}`,
+    command: again,
+    question: `Destroy the stack ${stack} on ${place}, with ${String(count)} containers, networks, volumes and images?`,
+  });
+  if (!isConfirmed) return;
   console.error(`Destroying the stack ${stack} on ${place}.`);
   const { resources } = await recoverInterrupted(stack, env, found);
   const kept = volumesOf(resources).filter(({ protect, retain }) => protect || retain);
@@ -65,7 +61,7 @@ await command("destroy", async ({ options, passed }) => {
   if (guarded.length > 0 && models === undefined) {
     if (!isInteractive())
       throw new Error(
-        `the stack ${stack} protects its models in the volume ${list}: choose ${how} --models keep, or ${how} --models delete`,
+        `the stack ${stack} protects its models in the volume ${list}: choose ${again} --yes --models keep, or ${again} --yes --models delete`,
       );
     remove = await confirm(`The models are in the volume ${list}. Delete it too?`);
   }
@@ -85,30 +81,24 @@ await command("destroy", async ({ options, passed }) => {
     );
 });
 
-interface ClusterStack {
-  readonly stack: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly passed: readonly string[];
-  readonly yes: boolean | undefined;
-  readonly found: Deployment;
-}
-
-async function destroyInCluster({ stack, env, passed, yes, found }: ClusterStack): Promise<void> {
+async function destroyInCluster(
+  { stack, env }: Session,
+  found: Deployment,
+  { options: { yes }, passed }: CommandLine<"destroy">,
+): Promise<void> {
   await assertSameCluster(stack, found);
   const address = deployedNamespace(found);
   const place = await describePlace(address);
   // The namespace is retained if it contains volumes to keep.
   const isKept = found.resources.some(({ type, retain }) => type === namespaceType && retain);
-  if (yes !== true) {
-    const how = `npm run destroy -- --stack ${stack} --yes`;
-    if (!isInteractive())
-      throw new Error(
-        `destroying the stack ${stack} in ${place} requires confirmation; confirm with: ${how}`,
-      );
-    const contents = address === undefined ? "?" : ", with everything in this namespace?";
-    const rest = isKept ? "? This namespace stays, with its volumes." : contents;
-    if (!(await confirm(`Destroy the stack ${stack} in ${place}${rest}`))) return;
-  }
+  const contents = address === undefined ? "?" : ", with everything in this namespace?";
+  const rest = isKept ? "? This namespace stays, with its volumes." : contents;
+  const isConfirmed = await confirmChange(yes, {
+    change: `destroying the stack ${stack} in ${place}`,
+    command: `npm run destroy -- --stack ${stack}`,
+    question: `Destroy the stack ${stack} in ${place}${rest}`,
+  });
+  if (!isConfirmed) return;
   console.error(`Destroying the stack ${stack} in ${place}.`);
   await recoverInterrupted(stack, env, found);
   await lockedUpdate(["destroy", "--yes", "--skip-preview", ...passed], stack, env);

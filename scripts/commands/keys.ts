@@ -96,7 +96,7 @@ async function changeKeys(
   for (const line of changed.done) console.log(line);
   if ("key" in changed) console.log(`\nThe key, which is stored nowhere:\n\n  ${changed.key}\n`);
   if (isOnCluster(stack)) {
-    const isDeployed = await updateKeysInCluster({ stack, stackOption, env }, deployment);
+    const isDeployed = await updateKeysInCluster(session, deployment);
     console.log(
       isDeployed
         ? `The gateways of ${stack} have applied it.`
@@ -111,7 +111,7 @@ async function changeKeys(
     );
     return;
   }
-  await applyKeys(deployed, { stackOption, env }, changed.lines);
+  await applyKeys(deployed, session, changed.lines);
   console.log(`The gateways of ${stack} have applied it.`);
   try {
     await recordKeys(stack, env, deployment, rulesFor(settingsFor(stack, [])));

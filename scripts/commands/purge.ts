@@ -2,7 +2,7 @@
 // With --stack NAME, removes only what that stack left on its configured engine or cluster.
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { clusterNamespace, stackOfContainer } from "../../engine/names.ts";
-import { isInteractive, confirm } from "../cli/dialogs.ts";
+import { confirmChange } from "../cli/dialogs.ts";
 import { clientVariables, engineName } from "../stack/deployed-engine.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
@@ -17,12 +17,11 @@ import { settingsFor } from "../stack/settings.ts";
 import { engineOf, isOnCluster, stacksOnClusters } from "../stack/stack-file.ts";
 
 await command("purge", async ({ options: { stack, yes } }) => {
-  const isConfirmed = yes === true;
-  if (stack !== undefined && isOnCluster(stack)) await purgeInCluster(stack, isConfirmed);
-  else await purgeOnEngine(stack, isConfirmed);
+  if (stack !== undefined && isOnCluster(stack)) await purgeInCluster(stack, yes);
+  else await purgeOnEngine(stack, yes);
 });
 
-async function purgeInCluster(stack: string, isConfirmed: boolean): Promise<void> {
+async function purgeInCluster(stack: string, yes: boolean | undefined): Promise<void> {
   const settings = settingsFor(stack, []);
   const namespace = clusterNamespace(stack, String(settings("namespace")));
   const kubectl = new Kubectl(clusterOf(settings, namespace));
@@ -31,7 +30,7 @@ async function purgeInCluster(stack: string, isConfirmed: boolean): Promise<void
   if (staying !== undefined) console.error(staying);
   const folder = String(settings("modelHostPath"));
   if (folder !== "") console.error(`The models in ${folder} on the nodes are kept: remove them there.`);
-  await removeAll(leftovers, stack, `in ${await describePlace(kubectl.address)}`, isConfirmed);
+  await removeAll(leftovers, stack, `in ${await describePlace(kubectl.address)}`, yes);
 }
 
 /** The CLI's environment, with the tools installed if needed; undefined for a local state. */
@@ -40,7 +39,7 @@ async function backendEnvironment(stack: string | undefined): Promise<NodeJS.Pro
   return (await openSession({ stack })).env;
 }
 
-async function purgeOnEngine(stack: string | undefined, isConfirmed: boolean): Promise<void> {
+async function purgeOnEngine(stack: string | undefined, yes: boolean | undefined): Promise<void> {
   const address = engineOf(stack);
   if (address.dockerHost !== "") Object.assign(process.env, clientVariables(address, process.env));
   const engine = await onEngine(stack);
@@ -61,28 +60,28 @@ async function purgeOnEngine(stack: string | undefined, isConfirmed: boolean): P
       console.error(
         `Remains of the stack ${each} in its cluster are not listed; list them with: npm run purge -- --stack ${each}`,
       );
-  await removeAll(leftovers, stack, `on ${engineName(address)}`, isConfirmed);
+  await removeAll(leftovers, stack, `on ${engineName(address)}`, yes);
 }
 
 async function removeAll(
   leftovers: readonly Leftover[],
   stack: string | undefined,
   place: string,
-  isConfirmed: boolean,
+  yes: boolean | undefined,
 ): Promise<void> {
   if (leftovers.length === 0) {
     console.log("Nothing to remove.");
     return;
   }
   console.log(table(leftovers));
-  const whose = stack === undefined ? "of every stack" : `of the stack ${stack}`;
-  if (!isConfirmed) {
-    const option = stack === undefined ? "" : ` --stack ${stack}`;
-    if (!isInteractive())
-      throw new Error(`removing requires confirmation; confirm with: npm run purge --${option} --yes`);
-    if (!(await confirm(`Remove all this, ${whose} ${place}?`))) return;
-  }
-  console.error(`Removing all this, ${whose} ${place}.`);
+  const all = `all this, ${stack === undefined ? "of every stack" : `of the stack ${stack}`} ${place}`;
+  const isConfirmed = await confirmChange(yes, {
+    change: "removing",
+    command: `npm run purge --${stack === undefined ? "" : ` --stack ${stack}`}`,
+    question: `Remove ${all}?`,
+  });
+  if (!isConfirmed) return;
+  console.error(`Removing ${all}.`);
   for (const { remove } of leftovers) await remove();
   console.log(`Removed: ${String(leftovers.length)}`);
 }

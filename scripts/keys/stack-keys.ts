@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { deployedKeys } from "../stack/deployed-keys.ts";
 import type { Deployed, Deployment } from "../stack/deployment.ts";
+import type { SelectedStack } from "../stack/selected-stack.ts";
 import { pulumi, PulumiFailed } from "../stack/pulumi-cli.ts";
 import { stackFile } from "../stack/stack-file.ts";
 
@@ -13,13 +14,6 @@ const root = join(import.meta.dirname, "..", "..");
 const configKey = "ollama-stack:gatewayApiKeys";
 
 const configured = z.looseObject({ [configKey]: z.object({ value: z.string().optional() }).optional() });
-
-interface StackToChange {
-  readonly stack: string;
-  /** Arguments that make another `npm run NAME` use the same stack. */
-  readonly stackOption: string;
-  readonly env: NodeJS.ProcessEnv;
-}
 
 /** The entries in a stack's config, each with one or more keys, or a comment. */
 export async function readKeyEntries(stack: string, env: NodeJS.ProcessEnv): Promise<string[]> {
@@ -90,7 +84,7 @@ export function entryChanges(before: readonly string[], after: readonly string[]
 /** Applies keys to the gateways of a running stack, like an update; they are active when this returns. */
 export function applyKeys(
   { inputs }: Deployed,
-  { stackOption, env }: Omit<StackToChange, "stack">,
+  { stackOption, env }: Omit<SelectedStack, "stack">,
   lines: readonly string[],
 ): Promise<void> {
   const environment = inputs["environment"] as Readonly<Record<string, string>>;
@@ -132,7 +126,7 @@ export async function recordKeys(
  * when this returns. Returns whether the stack has a gateway.
  */
 export async function updateKeysInCluster(
-  { stack, stackOption, env }: StackToChange,
+  { stack, stackOption, env }: SelectedStack,
   { resources }: Deployment,
 ): Promise<boolean> {
   const targets = resources.filter(

@@ -1,5 +1,5 @@
 import { clusterNamespace } from "../../engine/names.ts";
-import type { ClusterStack } from "../stack/cluster-stack.ts";
+import type { SelectedStack } from "../stack/selected-stack.ts";
 import type { Deployment } from "../stack/deployment.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
 import { deployedNamespace } from "../stack/same-cluster.ts";
@@ -10,7 +10,7 @@ import { settingsFor } from "../stack/settings.ts";
  * renamed stack keeps its former namespace, because an update would otherwise delete that with its volumes.
  */
 export async function adoptInCluster(
-  { stack, stackOption, env }: ClusterStack,
+  { stack, stackOption, env }: SelectedStack,
   deployment: Deployment,
 ): Promise<void> {
   const namespace = clusterNamespace(stack, String(settingsFor(stack, [])("namespace")));

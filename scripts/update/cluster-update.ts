@@ -1,6 +1,6 @@
 import { Kubectl } from "../../cluster/kubectl.ts";
 import { clusterOf, forwardedUrl } from "../stack/cluster-outputs.ts";
-import type { ClusterStack } from "../stack/cluster-stack.ts";
+import type { SelectedStack } from "../stack/selected-stack.ts";
 import type { Deployment } from "../stack/deployment.ts";
 import { isDeployedInCluster } from "../stack/same-cluster.ts";
 import { pulumi } from "../stack/pulumi-cli.ts";
@@ -11,7 +11,7 @@ import { openStack } from "./recovery.ts";
 /** Rejects moving a stack from Docker to a cluster, which would destroy it there with its models. */
 export function rejectMoveFromDocker(
   { resources }: Deployment,
-  { stack, stackOption }: Pick<ClusterStack, "stack" | "stackOption">,
+  { stack, stackOption }: Pick<SelectedStack, "stack" | "stackOption">,
 ): void {
   if (!resources.some(({ type }) => type.startsWith("docker:"))) return;
   throw new Error(
@@ -23,7 +23,7 @@ export function rejectMoveFromDocker(
 /** Rejects moving a stack from a cluster to Docker. */
 export function rejectMoveFromCluster(
   found: Deployment,
-  { stack, stackOption }: Pick<ClusterStack, "stack" | "stackOption">,
+  { stack, stackOption }: Pick<SelectedStack, "stack" | "stackOption">,
 ): void {
   if (!isDeployedInCluster(found)) return;
   throw new Error(
@@ -37,7 +37,7 @@ export function rejectMoveFromCluster(
  *
  * @param on `passed` are arguments for the CLI
  */
-export async function upInCluster(on: ClusterStack & { readonly passed: readonly string[] }): Promise<void> {
+export async function upInCluster(on: SelectedStack & { readonly passed: readonly string[] }): Promise<void> {
   const { stack, stackOption, env, passed } = on;
   // The program checks the cluster too, but the refresh runs before, and the provider's errors are verbose.
   const settings = settingsFor(stack, passed);
