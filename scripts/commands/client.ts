@@ -11,7 +11,6 @@ import { withDockerEndpoint } from "../connect/docker-endpoint.ts";
 import { runAgent } from "../connect/run-agent.ts";
 import { openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
-import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
 
 await command("client", async ({ options, operands, passed }) => {
@@ -24,7 +23,7 @@ await command("client", async ({ options, operands, passed }) => {
     await withDockerEndpoint(await readOutputs(stack, env), (endpoint) => start(launch, endpoint, passed));
     return;
   }
-  const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+  const { outputs, kubectl } = await openCluster(stack, env);
   const startAt = (gatewayUrl: string) => start(launch, endpointOf({ ...outputs, gatewayUrl }), passed);
   if (outputs.publicUrl === undefined) await withClusterGateway(kubectl, startAt);
   else await startAt(outputs.publicUrl);

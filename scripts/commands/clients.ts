@@ -9,7 +9,6 @@ import { tryWithClusterGateway } from "../connect/cluster-gateway.ts";
 import { dockerEndpoint } from "../connect/docker-endpoint.ts";
 import { forwardedUrl, openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
-import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
 
 await command("clients", async ({ options }) => {
@@ -49,7 +48,7 @@ async function clusterEndpoint(
   { stack, stackOption, env }: Session,
   key: string | undefined,
 ): Promise<Endpoint> {
-  const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+  const { outputs, kubectl } = await openCluster(stack, env);
   const describeEndpoint = (gatewayUrl: string) =>
     withContextLength(endpointOf({ ...outputs, gatewayUrl }), key);
   if (outputs.publicUrl !== undefined) return await describeEndpoint(outputs.publicUrl);

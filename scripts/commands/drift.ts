@@ -8,7 +8,6 @@ import { reportDifferences } from "../drift/report-metric.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
 import { openCluster } from "../stack/cluster-outputs.ts";
 import { parseOutputs } from "../stack/outputs.ts";
-import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
 import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
@@ -20,7 +19,7 @@ await command("drift", async ({ options }) => {
     throw new Error(`the stack ${stack} is not deployed; deploy it with: npm run up${stackOption}`);
   let drift;
   if (isOnCluster(stack)) {
-    const { kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+    const { kubectl } = await openCluster(stack, env);
     drift = await findClusterDrift(deployment, kubectl, stackOption);
     console.log(report(stack, drift, deployment, "objects"));
   } else {

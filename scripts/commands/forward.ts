@@ -6,7 +6,6 @@ import { forwarded } from "../connect/port-forwards.ts";
 import { command } from "../cli/command.ts";
 import { forwardedUrl, openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
-import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
 import { refusedPort } from "../connect/listen-error.ts";
 import { openSession } from "../cli/session.ts";
@@ -40,7 +39,7 @@ await command("forward", async ({ options }) => {
 
 /** Forwards the gateway's port in the cluster, to the next pod when one is replaced. */
 async function forwardFromCluster(stack: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+  const { outputs, kubectl } = await openCluster(stack, env);
   await forwardGateway(kubectl, outputs, interrupted(), () => {
     console.log(`gateway: ${forwardedUrl(outputs)}\nuntil you press Ctrl-C`);
   });

@@ -6,7 +6,6 @@ import { followLogs, type LogSource, readLogs } from "../observe/merged-logs.ts"
 import { podLogs } from "../observe/pod-logs.ts";
 import { openSession } from "../cli/session.ts";
 import { openCluster } from "../stack/cluster-outputs.ts";
-import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
 
 await command("logs", async ({ options, operands }) => {
@@ -39,7 +38,7 @@ await command("logs", async ({ options, operands }) => {
 /** Lists the log sources of a stack. Containers keep their names; pods come and go. */
 async function lister(stack: string, env: NodeJS.ProcessEnv): Promise<() => Promise<LogSource[]>> {
   if (isOnCluster(stack)) {
-    const { kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+    const { kubectl } = await openCluster(stack, env);
     return () => podLogs(kubectl);
   }
   const containers = await stackContainers(stack);

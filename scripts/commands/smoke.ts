@@ -7,7 +7,6 @@ import { openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
 import { withStackUrls } from "../connect/with-stack-urls.ts";
 import { openSession } from "../cli/session.ts";
-import { settingsFor } from "../stack/settings.ts";
 import { engineOf, isOnCluster } from "../stack/stack-file.ts";
 import { runTests } from "../test-runner/vitest.ts";
 
@@ -16,7 +15,7 @@ await command("smoke", async ({ options, passed }) => {
   const run = (variables: NodeJS.ProcessEnv) =>
     runTests(["--project=smoke", ...passed], { ...env, ...variables });
   if (isOnCluster(stack)) {
-    const { outputs, kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+    const { outputs, kubectl } = await openCluster(stack, env);
     if (outputs.keysRequired && process.env["OLLAMA_STACK_API_KEY"] === undefined)
       throw new Error(
         `The gateway of ${stack} requires a key. Set OLLAMA_STACK_API_KEY to one; create one with: npm run keys -- add NAME --stack ${stack}`,

@@ -6,7 +6,6 @@ import { openSession } from "../cli/session.ts";
 import { type CountedUsage, formatUsage, mergeUsage } from "../observe/usage.ts";
 import { openCluster } from "../stack/cluster-outputs.ts";
 import { readOutputs } from "../stack/outputs.ts";
-import { settingsFor } from "../stack/settings.ts";
 import { isOnCluster } from "../stack/stack-file.ts";
 
 await command("usage", async ({ options }) => {
@@ -43,7 +42,7 @@ async function countInCluster(
   env: NodeJS.ProcessEnv,
   client: readonly string[],
 ): Promise<CountedUsage[]> {
-  const { kubectl } = await openCluster(stack, env, settingsFor(stack, []));
+  const { kubectl } = await openCluster(stack, env);
   const pods = (await listPods(kubectl, "app=gateway")).filter(({ running }) => running.includes("gateway"));
   return await Promise.all(
     pods.map(async ({ name: container }) => ({

@@ -6,18 +6,14 @@ import { type ClusterDemand, demandKeys, demandOf } from "../../components/plann
 import { inspectCluster } from "../../components/planning/cluster/preflight.ts";
 import { clusterNamespace } from "../../engine/names.ts";
 import { clusterOf } from "../stack/cluster-outputs.ts";
-import type { Settings } from "../stack/settings.ts";
+import { type Settings, textSetting } from "../stack/settings.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
 const client = z.object({ clientVersion: z.object({ gitVersion: z.string() }) });
 
 /** Checks kubectl, the cluster, the stack's requirements and its pods. */
 export async function checkCluster(stack: string, settings: Settings): Promise<Finding[]> {
-  const text = (key: string) => {
-    const value = settings(key);
-    return typeof value === "string" ? value : "";
-  };
-  const namespace = clusterNamespace(stack, text("namespace"));
+  const namespace = clusterNamespace(stack, textSetting(settings, "namespace"));
   const kubectl = new Kubectl(clusterOf(settings, namespace));
   const demand = readDemand(settings, namespace);
   if (demand === undefined)

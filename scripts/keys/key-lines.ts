@@ -1,3 +1,4 @@
+import { SetupError } from "../../host/exec.ts";
 import { formatTable } from "../../host/format-table.ts";
 import {
   type KeyDefinition,
@@ -10,11 +11,6 @@ import {
 } from "../../gateway/src/auth/api-keys.ts";
 
 // Edits the lines of API keys in a stack's config. Comments stay where they are.
-
-/** A change is not possible; the message is for users. */
-export class KeyChangeError extends Error {
-  override readonly name = "KeyChangeError";
-}
 
 /** The start of the commands in messages, with the stack's option. */
 const defaultCommand = "npm run keys --";
@@ -43,7 +39,7 @@ export function addKey(
   keysCommand = defaultCommand,
 ): LinesWithNewKey {
   if (keysOf(lines, name).length > 0)
-    throw new KeyChangeError(
+    throw new SetupError(
       `The key '${name}' already exists. Choose another name, or replace it: ${keysCommand} rotate ${name}`,
     );
   const { key, line } = newKey(name, fields);
@@ -61,7 +57,7 @@ export function rotateKey(
   const keys = existing(lines, name, keysCommand);
   const valid = keys.filter(({ definition }) => rejectionReason(definition, now) === undefined);
   if (valid.length > 1)
-    throw new KeyChangeError(
+    throw new SetupError(
       `The key '${name}' is being rotated already. Revoke the one that is replaced: ${keysCommand} revoke ${name} ${keyId((valid[0] ?? fail()).definition)}`,
     );
   const [old = keys[0] ?? fail()] = valid;
@@ -93,7 +89,7 @@ export function revokeKey(
   );
   const [first] = revoked;
   if (first === undefined)
-    throw new KeyChangeError(`No key '${name}' has the id ${id ?? ""}. ${keysCommand} list shows them.`);
+    throw new SetupError(`No key '${name}' has the id ${id ?? ""}. ${keysCommand} list shows them.`);
   const rest = lines.filter((line) => !revoked.some((key) => key.line === line));
   const labels = revoked.map(({ line }) => labelOf(line)).join(", ");
   if (keysOf(rest).length > 0) return checked({ lines: rest, done: [`revoked ${labels}`] });
@@ -149,7 +145,7 @@ function existing(lines: readonly string[], name: string, keysCommand: string): 
   const keys = keysOf(lines, name);
   if (keys.length > 0) return keys;
   const known = [...new Set(keysOf(lines).map(({ definition }) => definition.name))];
-  throw new KeyChangeError(
+  throw new SetupError(
     `There is no key '${name}'. ${known.length === 0 ? "The stack has none" : `Existing keys: ${known.join(", ")}`}. Create one with: ${keysCommand} add NAME`,
   );
 }

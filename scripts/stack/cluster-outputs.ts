@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { ClusterAddress } from "../../cluster/address.ts";
 import { Kubectl } from "../../cluster/kubectl.ts";
-import { pulumi } from "./pulumi-cli.ts";
+import { readOutputsAs } from "./outputs.ts";
 import { assertSeenCluster, recordedOutputs } from "./same-cluster.ts";
-import type { Settings } from "./settings.ts";
+import { type Settings, settingsFor, textSetting } from "./settings.ts";
 import { portOf } from "./url-port.ts";
 
 /** The outputs of a deployed stack on Kubernetes. */
@@ -19,16 +19,6 @@ const outputs = recordedOutputs.extend({
 });
 export type ClusterOutputs = z.output<typeof outputs>;
 
-/** Reads a stack's outputs. @throws if it is not completely deployed */
-export async function readClusterOutputs(stack: string, env: NodeJS.ProcessEnv): Promise<ClusterOutputs> {
-  const text = await pulumi(["stack", "output", "--json", "--stack", stack], { env, output: "read" });
-  const read = parseClusterOutputs(JSON.parse(text));
-  if (read !== undefined) return read;
-  throw new Error(
-    `The stack ${stack} is not deployed, or not completely; deploy it with: npm run up -- --stack ${stack}`,
-  );
-}
-
 /** The outputs of a completely deployed stack, or undefined. */
 export function parseClusterOutputs(value: unknown): ClusterOutputs | undefined {
   return outputs.safeParse(value).data;
@@ -41,20 +31,20 @@ export function forwardedUrl({ gatewayUrl }: Pick<ClusterOutputs, "gatewayUrl">)
 
 /** The cluster in a stack's config. */
 export function clusterOf(settings: Settings, namespace: string): ClusterAddress {
-  const text = (key: string) => {
-    const value = settings(key);
-    return typeof value === "string" ? value : "";
+  return {
+    kubeconfig: textSetting(settings, "kubeconfig"),
+    context: textSetting(settings, "kubeContext"),
+    namespace,
   };
-  return { kubeconfig: text("kubeconfig"), context: text("kubeContext"), namespace };
 }
 
 /** The same for a deployed stack. @throws ClusterError if the config now refers to another cluster */
 export async function openCluster(
   stack: string,
   env: NodeJS.ProcessEnv,
-  settings: Settings,
+  settings = settingsFor(stack, []),
 ): Promise<{ readonly outputs: ClusterOutputs; readonly kubectl: Kubectl }> {
-  const found = await readClusterOutputs(stack, env);
+  const found = await readOutputsAs(parseClusterOutputs, stack, env);
   const address = clusterOf(settings, found.namespace);
   await assertSeenCluster(stack, found, address);
   return { outputs: found, kubectl: new Kubectl(address) };

@@ -31,9 +31,18 @@ const outputs = z.object({
 export type StackOutputs = z.output<typeof outputs>;
 
 /** Reads a stack's outputs. @throws if it is not completely deployed */
-export async function readOutputs(stack: string, env: NodeJS.ProcessEnv): Promise<StackOutputs> {
+export function readOutputs(stack: string, env: NodeJS.ProcessEnv): Promise<StackOutputs> {
+  return readOutputsAs(parseOutputs, stack, env);
+}
+
+/** The same, with outputs of another kind; `parseAs` returns undefined unless they are complete. */
+export async function readOutputsAs<T>(
+  parseAs: (value: unknown) => T | undefined,
+  stack: string,
+  env: NodeJS.ProcessEnv,
+): Promise<T> {
   const text = await pulumi(["stack", "output", "--json", "--stack", stack], { env, output: "read" });
-  const read = parseOutputs(JSON.parse(text));
+  const read = parseAs(JSON.parse(text));
   if (read !== undefined) return read;
   throw new Error(
     `The stack ${stack} is not deployed, or not completely; deploy it with: npm run up -- --stack ${stack}`,

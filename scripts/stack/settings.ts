@@ -25,6 +25,12 @@ export function imageKeys(settings: Settings): readonly string[] {
   ];
 }
 
+/** A setting that is a text; empty if it is not. */
+export function textSetting(settings: Settings, key: string): string {
+  const value = settings(key);
+  return typeof value === "string" ? value : "";
+}
+
 /** Whether a stack on Docker has an optional component. */
 export function hasComponent(settings: Settings, key: "edge" | "monitoring"): boolean {
   return (settings(key) ?? "none") !== "none";
