@@ -8,13 +8,13 @@ import { UsageError } from "../cli/command-line.mjs";
 import { openSession, type Session } from "../cli/session.ts";
 import { commandWith } from "../cli/stack-option.ts";
 import {
-  addKey,
   type ChangedLines,
+  changeLines,
+  isKeyAction,
   keyTable,
   linesOf,
   type LinesWithNewKey,
-  revokeKey,
-  rotateKey,
+  parseGracePeriod,
 } from "../keys/key-lines.ts";
 import {
   applyKeys,
@@ -30,12 +30,9 @@ import { rulesFor, settingsFor } from "../stack/settings.ts";
 import { isOnCluster, isSalted, stackFile } from "../stack/stack-file.ts";
 import { openStack } from "../update/recovery.ts";
 
-const HOUR = 3_600_000;
-const units = { m: 60_000, h: HOUR, d: 24 * HOUR } as const;
-
 await command("keys", async ({ options, operands }) => {
   const [action, name, ...more] = operands;
-  if (action === undefined || !["list", "add", "rotate", "revoke"].includes(action))
+  if (action !== "list" && !isKeyAction(action))
     throw new UsageError(
       `npm run keys needs one of list, add, rotate and revoke${action === undefined ? "" : `, but got ${action}`}. See npm run keys -- --help`,
     );
@@ -43,13 +40,13 @@ await command("keys", async ({ options, operands }) => {
     throw new UsageError(`npm run keys -- list does not take ${name}`);
   if (action !== "list" && name === undefined)
     throw new UsageError(`npm run keys -- ${action} needs the name of a key`);
-  const grace = graceMs(options.grace);
+  const grace = parseGracePeriod(options.grace ?? "24h");
   const session = await openSession(options);
   const keysCommand = commandWith("keys", session.stackOption);
-  if (name === undefined) await listKeys(session);
+  if (action === "list" || name === undefined) await listKeys(session);
   else
     await oneAtATime(session, () =>
-      changeKeys(session, (lines) => change(action, { lines, name, more, grace, keysCommand })),
+      changeKeys(session, (lines) => changeLines(action, lines, { name, more, grace, keysCommand })),
     );
 });
 
@@ -87,11 +84,11 @@ function oneAtATime({ stack, stackOption }: Session, work: () => Promise<void>):
 
 async function changeKeys(
   session: Session,
-  changeLines: (lines: readonly string[]) => ChangedLines | LinesWithNewKey,
+  change: (lines: readonly string[]) => ChangedLines | LinesWithNewKey,
 ): Promise<void> {
   const { stack, stackOption, env } = session;
   const { deployment, entries } = await openKeys(session);
-  const changed = changeLines(linesOf(entries));
+  const changed = change(linesOf(entries));
   await writeKeyEntries(stack, env, entries, changed.lines);
   for (const line of changed.done) console.log(line);
   if ("key" in changed) console.log(`\nThe key, which is stored nowhere:\n\n  ${changed.key}\n`);
@@ -121,34 +118,4 @@ async function changeKeys(
     );
     throw error;
   }
-}
-
-interface KeyChange {
-  readonly lines: readonly string[];
-  readonly name: string;
-  /** Further operands. */
-  readonly more: readonly string[];
-  /** Milliseconds. */
-  readonly grace: number;
-  readonly keysCommand: string;
-}
-
-function change(
-  action: string,
-  { lines, name, more, grace, keysCommand }: KeyChange,
-): ChangedLines | LinesWithNewKey {
-  if (action === "add") return addKey(lines, name, more, keysCommand);
-  const [id, ...unknown] = more;
-  if (unknown.length > 0 || (action === "rotate" && id !== undefined))
-    throw new Error(`npm run keys -- ${action} does not take ${more.join(" ")}`);
-  return action === "rotate"
-    ? rotateKey(lines, name, grace, Date.now(), keysCommand)
-    : revokeKey(lines, name, id, keysCommand);
-}
-
-function graceMs(text = "24h"): number {
-  const [, count = "", unit = ""] = /^(\d{1,4})([mhd])$|^0$/.exec(text) ?? [];
-  if (text !== "0" && unit === "")
-    throw new Error(`--grace is ${text}, but must be a time such as 30m, 24h or 7d, or 0`);
-  return text === "0" ? 0 : Number(count) * units[unit as keyof typeof units];
 }

@@ -31,6 +31,49 @@ export function linesOf(entries: readonly string[]): string[] {
   return entries.flatMap((entry) => entry.split(/[\n;]/).map((line) => line.trim())).filter(Boolean);
 }
 
+const actions = ["add", "rotate", "revoke"] as const;
+type KeyAction = (typeof actions)[number];
+
+/** Whether a word names a change of keys. */
+export function isKeyAction(word: string | undefined): word is KeyAction {
+  return actions.some((action) => action === word);
+}
+
+interface KeyChange {
+  readonly name: string;
+  /** Further operands: fields to add, or the id to revoke. */
+  readonly more: readonly string[];
+  /** How long a rotated key stays valid, in ms. */
+  readonly grace: number;
+  readonly keysCommand: string;
+}
+
+/** Changes the keys of a name. @throws SetupError if that is not possible */
+export function changeLines(
+  action: KeyAction,
+  lines: readonly string[],
+  { name, more, grace, keysCommand }: KeyChange,
+): ChangedLines | LinesWithNewKey {
+  if (action === "add") return addKey(lines, name, more, keysCommand);
+  const [id, ...unknown] = more;
+  if (unknown.length > 0 || (action === "rotate" && id !== undefined))
+    throw new SetupError(`npm run keys -- ${action} does not take ${more.join(" ")}`);
+  return action === "rotate"
+    ? rotateKey(lines, name, grace, Date.now(), keysCommand)
+    : revokeKey(lines, name, id, keysCommand);
+}
+
+const HOUR = 3_600_000;
+const units = { m: 60_000, h: HOUR, d: 24 * HOUR } as const;
+
+/** Parses "30m", "24h", "7d" or "0" to milliseconds. */
+export function parseGracePeriod(text: string): number {
+  const [, count = "", unit = ""] = /^(\d{1,4})([mhd])$/.exec(text) ?? [];
+  if (text !== "0" && unit === "")
+    throw new SetupError(`--grace is ${text}, but must be a time such as 30m, 24h or 7d, or 0`);
+  return text === "0" ? 0 : Number(count) * units[unit as keyof typeof units];
+}
+
 /** @param keysCommand `npm run keys` for the same stack, for messages */
 export function addKey(
   lines: readonly string[],

@@ -1,4 +1,7 @@
 import { z } from "zod";
+import type { Kubectl } from "../../cluster/kubectl.ts";
+import { listPods } from "../../cluster/pods.ts";
+import { containerState, queryEngine } from "../../engine/docker-cli.ts";
 import { byKeyAndModel, sumOfAmounts, type UsageRow } from "../../gateway/src/usage/usage-rows.ts";
 import { formatTable } from "../../host/format-table.ts";
 
@@ -21,6 +24,30 @@ export interface CountedUsage {
   readonly container: string;
   /** The output of its control client. */
   readonly text: string;
+}
+
+const client = ["node", "/app/control.cjs", "usage"] as const;
+
+/** A month's usage, from those of the gateways' containers that run. @throws EngineError */
+export async function usageOfContainers(names: readonly string[], month: string): Promise<CountedUsage[]> {
+  const reports = await Promise.all(
+    names.map(async (container) => {
+      if ((await containerState(container))?.status !== "running") return [];
+      return [{ container, text: await queryEngine(["exec", container, ...client, month]) }];
+    }),
+  );
+  return reports.flat();
+}
+
+/** The same in a cluster. @throws ClusterError */
+export async function usageOfPods(kubectl: Kubectl, month: string): Promise<CountedUsage[]> {
+  const pods = (await listPods(kubectl, "app=gateway")).filter(({ running }) => running.includes("gateway"));
+  return await Promise.all(
+    pods.map(async ({ name: container }) => ({
+      container,
+      text: await kubectl.run(["exec", container, "--container=gateway", "--", ...client, month]),
+    })),
+  );
 }
 
 /**

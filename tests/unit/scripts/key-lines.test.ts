@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { keyId, newKey, parseKeys } from "../../../gateway/src/auth/api-keys.ts";
 import { entryChanges } from "../../../scripts/keys/stack-keys.ts";
-import { addKey, keyTable, linesOf, revokeKey, rotateKey } from "../../../scripts/keys/key-lines.ts";
+import {
+  addKey,
+  changeLines,
+  isKeyAction,
+  keyTable,
+  linesOf,
+  parseGracePeriod,
+  revokeKey,
+  rotateKey,
+} from "../../../scripts/keys/key-lines.ts";
 
 const HOUR = 3_600_000;
 const now = Date.parse("2027-01-01T00:00:00Z");
@@ -139,5 +148,39 @@ describe("changes of the config's entries", () => {
       { index: 0, value: "a2" },
       { index: 2, value: "c" },
     ]);
+  });
+});
+
+describe("npm run keys", () => {
+  const change = { name: "ada", more: [], grace: HOUR, keysCommand: "npm run keys -- --stack prod" };
+
+  it("adds, rotates and revokes keys", () => {
+    expect(changeLines("add", lines, { ...change, name: "eve", more: ["admin"] }).lines.at(-1)).toMatch(
+      /^eve .*admin/,
+    );
+    expect(changeLines("rotate", lines, change).lines).toHaveLength(lines.length + 1);
+    expect(changeLines("revoke", lines, { ...change, more: [idOf(ada.line)] }).lines).toEqual([
+      "# team",
+      bob.line,
+    ]);
+    expect(["add", "rotate", "revoke", "list", "ad", undefined].filter(isKeyAction)).toHaveLength(3);
+  });
+
+  it("rejects operands that a change does not take, and names the stack in advice", () => {
+    expect(() => changeLines("rotate", lines, { ...change, more: ["1", "2"] })).toThrow(
+      "npm run keys -- rotate does not take 1 2",
+    );
+    expect(() => changeLines("revoke", lines, { ...change, more: ["1", "2"] })).toThrow(
+      "npm run keys -- revoke does not take 1 2",
+    );
+    expect(() => changeLines("revoke", lines, { ...change, name: "eve" })).toThrow(
+      "There is no key 'eve'. Existing keys: ada, bob. Create one with: npm run keys -- --stack prod add NAME",
+    );
+  });
+
+  it("reads how long a rotated key stays valid", () => {
+    expect(["0", "30m", "24h", "7d"].map(parseGracePeriod)).toEqual([0, HOUR / 2, 24 * HOUR, 168 * HOUR]);
+    for (const text of ["", "1", "1w", "-1h", "1.5h", "12345m"])
+      expect(() => parseGracePeriod(text), text).toThrow("must be a time such as 30m, 24h or 7d, or 0");
   });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { formatUsage, mergeUsage } from "../../../scripts/observe/usage.ts";
+import { formatUsage, mergeUsage, usageOfContainers } from "../../../scripts/observe/usage.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const row = (key: string, model: string, requests: number, day = "2026-11-28") => ({
   day,
@@ -48,4 +49,22 @@ test("escapes names that would be a formula or another column in the CSV", () =>
     `2026-11,"'=HYPERLINK(""x""),2",m,1,10,1,0.3`,
     `2026-11,ada,"'\t=1\rx",1,10,1,0.3`,
   ]);
+});
+
+test("queries only the gateways that run", async () => {
+  const docker = new FakeDocker();
+  try {
+    const inspect =
+      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}";
+    const state = (status: string) =>
+      `${JSON.stringify({ Status: status, ExitCode: 0, OOMKilled: false, StartedAt: "" })}\n0\n0\n`;
+    docker.mock({
+      [`${inspect} g-2`]: state("exited"),
+      [`${inspect} g`]: state("running"),
+      "exec g node /app/control.cjs usage 2026-11": "rows",
+    });
+    expect(await usageOfContainers(["g", "g-2"], "2026-11")).toEqual([{ container: "g", text: "rows" }]);
+  } finally {
+    docker.remove();
+  }
 });
