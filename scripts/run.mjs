@@ -89,6 +89,7 @@ function execute(node, [first, ...rest]) {
 }
 
 function command(node, first, rest) {
+  if (first !== "--exec" && !isCommand(first)) throw new Error(`there is no command ${first}`);
   if (first !== "--exec") return [node, [join(root, "scripts", "commands", `${first}.ts`), ...rest]];
   const [name, ...args] = rest;
   if (name === undefined) throw new Error("--exec needs a command");

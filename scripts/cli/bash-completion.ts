@@ -1,6 +1,5 @@
 import { commands } from "./command-definitions.mjs";
-import { type CommandName, scriptOf } from "./command-line.mjs";
-import type { CommandDefinition } from "./option-definitions.mjs";
+import { type CommandName, scriptOf, shownOptions } from "./command-line.mjs";
 
 /**
  * A script that makes Bash complete `npm run COMMAND -- OPTION` in a folder of this project: commands, options, and the
@@ -9,13 +8,13 @@ import type { CommandDefinition } from "./option-definitions.mjs";
 export function bashCompletion(): string {
   const names = Object.keys(commands) as CommandName[];
   const options = names.flatMap((name) => {
-    const own = Object.keys(definitionOf(name).options);
+    const own = Object.keys(shownOptions(name));
     return [
       `      ${scriptOf(name)}) words="${[...own, "help"].map((option) => `--${option}`).join(" ")}" ;;`,
     ];
   });
   const values = names.flatMap((name) =>
-    Object.entries(definitionOf(name).options).flatMap(([option, { choices }]) =>
+    Object.entries(shownOptions(name)).flatMap(([option, { choices }]) =>
       choices === undefined ? [] : [`    "${scriptOf(name)} --${option}") words="${choices.join(" ")}" ;;`],
     ),
   );
@@ -43,8 +42,4 @@ ${options.join("\n")}
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _ollama_stack npm`;
-}
-
-function definitionOf(name: CommandName): CommandDefinition {
-  return commands[name];
 }

@@ -66,7 +66,7 @@ export function parseCommandLine(name, args, environment) {
   }
   if (!result.help && result.operands.length > 0 && definition.operands === undefined)
     throw new UsageError(
-      `${name} takes options only, but got "${result.operands.join(" ")}". Options come after --: npm run ${scriptOf(name)} -- --stack NAME`,
+      `${name} takes options only, but got "${result.operands.join(" ")}". ${"stack" in definition.options ? `Options come after --: npm run ${scriptOf(name)} -- --stack NAME` : seeHelp(name)}`,
     );
   return result;
 }
@@ -79,7 +79,7 @@ export function parseCommandLine(name, args, environment) {
 export function helpOf(name) {
   const { summary, operands = [""], options, passesTo, passesAll, notes } = definitionOf(name);
   /** @type {CommandDefinition["options"]} */
-  const all = { ...options, help: { type: "boolean", short: "h", text: "print this" } };
+  const all = { ...shownOptions(name), help: { type: "boolean", short: "h", text: "print this" } };
   const rows = Object.entries(all).map(([option, { short, value, choices, text }]) => {
     const parts = [short === undefined ? "    " : `-${short}, `, `--${option}`];
     return [`${parts.join("")}${value === undefined ? "" : ` ${choices?.join("|") ?? value}`}`, text];
@@ -106,6 +106,15 @@ export function helpOf(name) {
  */
 function definitionOf(name) {
   return commands[name];
+}
+
+/**
+ * A command's options without the hidden ones.
+ *
+ * @param {CommandName} name
+ */
+export function shownOptions(name) {
+  return Object.fromEntries(Object.entries(definitionOf(name).options).filter(([, { hidden }]) => !hidden));
 }
 
 /**

@@ -16,10 +16,11 @@ export function explain(stderr: string): string | undefined {
       "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the correct one."
     );
   }
-  if (/no stack named/i.test(stderr))
+  const missing = /no stack named '([^']+)'/i.exec(stderr)?.[1];
+  if (missing !== undefined)
     return (
-      "This state has no such stack. If it is deployed, use the login or PULUMI_BACKEND_URL that it was deployed with; " +
-      "to make it: npm run up -- --stack NAME"
+      "See the stacks of this state with: npm run pulumi -- stack ls. If it is deployed, use the login or PULUMI_BACKEND_URL " +
+      `that it was deployed with; to create it: npm run up -- --stack ${missing}`
     );
   const lacking = lackingImages(stderr);
   return lacking.length > 0 ? [...new Set(lacking)].join("\n") : undefined;

@@ -7,6 +7,7 @@
  * @property {string} [short] one letter
  * @property {string} [value] placeholder of its value in the help
  * @property {readonly string[]} [choices] allowed values
+ * @property {boolean} [hidden] whether it is left out of the help and of completions
  */
 
 /**
@@ -40,5 +41,6 @@ export const common = /** @type {const} */ ({
     value: "SOURCE",
     choices: ["released", "built"],
     text: "the former name of --tools",
+    hidden: true,
   },
 });

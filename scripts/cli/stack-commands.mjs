@@ -160,7 +160,7 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
     },
     client: {
       summary: "Starts a coding agent that uses a running stack.",
-      operands: ["codex", "claude", "opencode", "copilot", "qwen", "aider"],
+      operands: ["codex|claude|opencode|copilot|qwen|aider"],
       options: common,
       passesTo: "the agent",
       notes: "The agent uses the key in OLLAMA_STACK_API_KEY.",

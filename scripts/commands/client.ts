@@ -17,7 +17,9 @@ await command("client", async ({ options, operands, passed }) => {
   const [name = "", ...more] = operands;
   const launch = Object.hasOwn(launches, name) ? launches[name] : undefined;
   if (launch === undefined || more.length > 0)
-    throw new UsageError(`npm run client needs one of ${Object.keys(launches).join(", ")}`);
+    throw new UsageError(
+      `npm run client needs one of ${Object.keys(launches).join(", ")}${name === "" ? "" : `, but got ${operands.join(" ")}`}. See npm run client -- --help`,
+    );
   const { stack, env } = await openSession(options);
   if (!isOnCluster(stack)) {
     await withDockerEndpoint(await readOutputs(stack, env), (endpoint) => start(launch, endpoint, passed));

@@ -1,6 +1,7 @@
 // npm run purge: removes what is left after the last destroy. Lists it with sizes and asks for confirmation, unless --yes is set.
 // With --stack NAME, removes only what that stack left on its configured engine or cluster.
 import { Kubectl } from "../../cluster/kubectl.ts";
+import { engineHost } from "../../engine/docker-cli.ts";
 import { clusterNamespace, stackOfContainer } from "../../engine/names.ts";
 import { confirmChange } from "../cli/dialogs.ts";
 import { clientVariables, engineName } from "../stack/deployed-engine.ts";
@@ -44,7 +45,8 @@ async function purgeOnEngine(stack: string | undefined, yes: boolean | undefined
   if (address.dockerHost !== "") Object.assign(process.env, clientVariables(address, process.env));
   const engine = await onEngine(stack);
   if (engine === undefined) {
-    const which = address.dockerHost === "" ? "" : ` at ${address.dockerHost}`;
+    const host = engineHost(address);
+    const which = host === "" ? "" : ` at ${host}`;
     console.error(`The Docker engine${which} does not respond: its objects are kept and not listed.`);
   }
   const [running] = engine?.running ?? [];

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { deployedKeys } from "../stack/deployed-keys.ts";
 import type { Deployed, Deployment } from "../stack/deployment.ts";
 import type { SelectedStack } from "../stack/selected-stack.ts";
-import { pulumi, PulumiFailed } from "../stack/pulumi-cli.ts";
+import { pulumi } from "../stack/pulumi-cli.ts";
 import { stackFile } from "../stack/stack-file.ts";
 
 // A stack's keys are stored in three places: its config, the gateways' volume, and its state.
@@ -33,12 +33,7 @@ export async function readKeyEntries(stack: string, env: NodeJS.ProcessEnv): Pro
 export async function readExistingKeyEntries(stack: string, env: NodeJS.ProcessEnv): Promise<string[]> {
   const file = stackFile(stack);
   const hasFile = existsSync(file);
-  const entries = await readKeyEntries(stack, env).catch((error: unknown) => {
-    if (!(error instanceof PulumiFailed) || !/no stack named/i.test(error.stderr)) throw error;
-    throw new Error(
-      `there is no stack ${stack} in this state. npm run pulumi -- stack ls lists those that there are`,
-    );
-  });
+  const entries = await readKeyEntries(stack, env);
   if (hasFile) return entries;
   throw new Error(
     `the keys of the stack ${stack} are unknown, because its config file ${file} is missing. Restore the file`,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { expect, it } from "vitest";
 import { bashCompletion } from "../../../scripts/cli/bash-completion.ts";
 import { commands } from "../../../scripts/cli/command-definitions.mjs";
-import { scriptOf } from "../../../scripts/cli/command-line.mjs";
+import { scriptOf, shownOptions } from "../../../scripts/cli/command-line.mjs";
 
 type Name = keyof typeof commands;
 const names = Object.keys(commands) as Name[];
@@ -30,7 +30,7 @@ it("completes npm run with all commands, or those with the typed prefix", () => 
 
 it.each(names)("completes %s with the -- that npm requires, then with each option", (name) => {
   expect(completionsOf(["npm", "run", scriptOf(name), ""])).toEqual(["--"]);
-  const options = Object.keys(commands[name].options).map((option) => `--${option}`);
+  const options = Object.keys(shownOptions(name)).map((option) => `--${option}`);
   expect(completionsOf(["npm", "run", scriptOf(name), "--", ""])).toEqual([...options, "--help"]);
 });
 

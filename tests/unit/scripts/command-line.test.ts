@@ -3,7 +3,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commands } from "../../../scripts/cli/command-definitions.mjs";
-import { type CommandName, helpOf, parseCommandLine, scriptOf } from "../../../scripts/cli/command-line.mjs";
+import {
+  type CommandName,
+  helpOf,
+  parseCommandLine,
+  scriptOf,
+  shownOptions,
+} from "../../../scripts/cli/command-line.mjs";
 
 const names = Object.keys(commands) as CommandName[];
 const parse = (name: CommandName, args: string[], environment: NodeJS.ProcessEnv = {}) =>
@@ -49,6 +55,11 @@ describe("--stack", () => {
     expect(() => parse(name, [], { npm_config_stack: "true" })).toThrow(
       `npm consumed --stack as its own option without a value: use npm run ${name} -- --stack NAME`,
     );
+  });
+
+  it("can select the tools by its former name, which the help omits", () => {
+    expect(parse("up", ["--world", "built"]).options).toEqual({ world: "built" });
+    expect(() => parse("up", ["--world", "old"])).toThrow("--world is old, but must be released or built");
   });
 
   it("is not guessed if npm turned it into an operand: npm run destroy -s bugs", () => {
@@ -157,7 +168,8 @@ describe("options", () => {
 describe("--help", () => {
   it.each(names)("of npm run %s lists each of its options", (name) => {
     for (const flag of ["--help", "-h"]) expect(parse(name, [flag]).help).toBe(true);
-    for (const option of Object.keys(commands[name].options)) expect(helpOf(name)).toContain(`--${option}`);
+    for (const option of Object.keys(shownOptions(name))) expect(helpOf(name)).toContain(`--${option}`);
+    expect(helpOf(name)).not.toContain("--world");
     expect(helpOf(name)).toContain(`npm run ${scriptOf(name)} --`);
   });
 

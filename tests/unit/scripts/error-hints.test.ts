@@ -39,8 +39,8 @@ describe("the hint for an image that cannot be pulled", () => {
   });
 });
 
-it("suggests another login for a stack that the state lacks", () => {
+it("suggests another name or login for a stack that the state lacks", () => {
   expect(explain("error: no stack named 'dev' found")).toBe(
-    "This state has no such stack. If it is deployed, use the login or PULUMI_BACKEND_URL that it was deployed with; to make it: npm run up -- --stack NAME",
+    "See the stacks of this state with: npm run pulumi -- stack ls. If it is deployed, use the login or PULUMI_BACKEND_URL that it was deployed with; to create it: npm run up -- --stack dev",
   );
 });
