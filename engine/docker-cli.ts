@@ -110,6 +110,14 @@ export function queryEngine(
   return docker(args, { ...options, withinMs: queryTimeoutMs });
 }
 
+/** The lines of a query's output. */
+export async function queryLines(
+  args: readonly string[],
+  options: Omit<DockerOptions, "withinMs"> = {},
+): Promise<string[]> {
+  return (await queryEngine(args, options)).split("\n").filter(Boolean);
+}
+
 export interface ContainerState {
   /** created, running, paused, restarting, removing, exited or dead. */
   readonly status: string;

@@ -1,12 +1,11 @@
-import { containerState, queryEngine } from "../../engine/docker-cli.ts";
+import { containerState, queryLines } from "../../engine/docker-cli.ts";
 import { containerPattern } from "../../engine/names.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
 /** Checks a stack's containers: state, health and restarts. */
 export async function checkContainers(stack: string): Promise<Finding[]> {
   const filter = ["--filter", `name=${containerPattern(stack)}`];
-  const text = await queryEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filter]);
-  const names = text.split("\n").filter(Boolean).sort();
+  const names = (await queryLines(["container", "ls", "--all", "--format", "{{.Names}}", ...filter])).sort();
   if (names.length === 0) return [ok("containers", `none of the stack ${stack}: it is not deployed here`)];
   return await Promise.all(names.map((name) => checkContainer(stack, name)));
 }

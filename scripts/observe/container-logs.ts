@@ -1,4 +1,4 @@
-import { queryEngine } from "../../engine/docker-cli.ts";
+import { queryLines } from "../../engine/docker-cli.ts";
 import { containerPattern, project, shortStackName } from "../../engine/names.ts";
 import type { LogOptions, LogSource } from "./merged-logs.ts";
 
@@ -11,13 +11,9 @@ export interface StackContainer {
 /** The containers of a stack, running or not, on the environment's engine. */
 export async function stackContainers(stack: string): Promise<LogSource[]> {
   const filter = ["--filter", `name=${containerPattern(stack)}`];
-  const text = await queryEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filter]);
+  const names = await queryLines(["container", "ls", "--all", "--format", "{{.Names}}", ...filter]);
   const prefix = `${project}-${shortStackName(stack)}-`;
-  return text
-    .split("\n")
-    .filter(Boolean)
-    .sort()
-    .map((name) => containerLog({ name, component: name.slice(prefix.length) }));
+  return names.sort().map((name) => containerLog({ name, component: name.slice(prefix.length) }));
 }
 
 /** The log of a container on the environment's engine. */

@@ -1,4 +1,4 @@
-import { queryEngine, docker, EngineError } from "../../engine/docker-cli.ts";
+import { queryEngine, queryLines, docker, EngineError } from "../../engine/docker-cli.ts";
 import { leftoverPattern, localImages } from "../../engine/names.ts";
 import { registryContainer } from "../../toolchain/registry.ts";
 import { removeVolume, volumeSizes } from "../stack/volumes.ts";
@@ -32,8 +32,8 @@ export async function onEngine(stack: string | undefined): Promise<OnEngine | un
   }
   const ours = leftoverPattern(stack);
   const [containers, images, volumes] = await Promise.all([
-    lines(["container", "ls", "--all", "--format", "{{.Names}}"]),
-    lines(["image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}"]),
+    queryLines(["container", "ls", "--all", "--format", "{{.Names}}"]),
+    queryLines(["image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}"]),
     volumeSizes(),
   ]);
   const leftovers: Leftover[] = [];
@@ -53,10 +53,6 @@ export async function onEngine(stack: string | undefined): Promise<OnEngine | un
       leftovers.push({ kind: "image", name, size, remove: () => remove(["image", "rm", name]) });
   }
   return { leftovers, running: containers.filter((name) => ours.test(name)) };
-}
-
-async function lines(command: readonly string[]): Promise<string[]> {
-  return (await queryEngine(command)).split("\n").filter(Boolean);
 }
 
 async function remove(command: readonly string[]): Promise<void> {

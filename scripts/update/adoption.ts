@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { queryEngine, docker } from "../../engine/docker-cli.ts";
+import { docker, queryLines } from "../../engine/docker-cli.ts";
 import { stackLabel } from "../../engine/labels.ts";
 import { containerPattern, namePattern, networkNameOf, project, shortStackName } from "../../engine/names.ts";
 import type { Deployed } from "../stack/deployment.ts";
@@ -33,7 +33,7 @@ export async function planAdoption(
   const ownVolume = `${project}-${shortStackName(stack)}-ollama-models`;
   if (models !== undefined && nameOf(models) !== ownVolume)
     return {
-      containers: await existing("container", of("container:Container")),
+      containers: await existing(of("container:Container")),
       networks: [],
       volumes: [nameOf(models)],
       renamed: { urn: models.urn, volume: nameOf(models) },
@@ -59,15 +59,14 @@ async function found(
   const format = kind === "container" ? "{{.Names}}" : "{{.Name}}";
   const all = kind === "container" ? ["--all"] : [];
   const lists = await Promise.all(
-    filters.map((filter) => queryEngine([kind, "ls", ...all, "--format", format, "--filter", filter])),
+    filters.map((filter) => queryLines([kind, "ls", ...all, "--format", format, "--filter", filter])),
   );
-  return [...new Set(lists.flatMap((text) => text.split("\n").filter(Boolean)))].sort();
+  return [...new Set(lists.flat())].sort();
 }
 
-async function existing(kind: "container", names: readonly string[]): Promise<string[]> {
-  const all = new Set(
-    (await queryEngine([kind, "ls", "--all", "--format", "{{.Names}}"])).split("\n").filter(Boolean),
-  );
+/** Those of the containers that exist. */
+async function existing(names: readonly string[]): Promise<string[]> {
+  const all = new Set(await queryLines(["container", "ls", "--all", "--format", "{{.Names}}"]));
   return names.filter((name) => all.has(name));
 }
 

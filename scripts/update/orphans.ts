@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { queryEngine, docker } from "../../engine/docker-cli.ts";
+import { docker, queryEngine, queryLines } from "../../engine/docker-cli.ts";
 import { containerPattern, namePattern, networkNameOf } from "../../engine/names.ts";
 import { readDeployment } from "../stack/deployment.ts";
 import { pulumi, PulumiFailed } from "../stack/pulumi-cli.ts";
@@ -101,9 +101,7 @@ async function failedUpdates(stack: string, env: NodeJS.ProcessEnv): Promise<Spa
 }
 
 async function list(kind: Kind, options: readonly string[]): Promise<(Orphan & { created: number })[]> {
-  const ids = (await queryEngine([kind, "ls", "--quiet", "--no-trunc", ...options]))
-    .split("\n")
-    .filter(Boolean);
+  const ids = await queryLines([kind, "ls", "--quiet", "--no-trunc", ...options]);
   if (ids.length === 0) return [];
   return inspected
     .parse(JSON.parse(await queryEngine([kind, "inspect", ...ids])))

@@ -1,4 +1,4 @@
-import { queryEngine } from "../../engine/docker-cli.ts";
+import { queryEngine, queryLines } from "../../engine/docker-cli.ts";
 import { containerPattern } from "../../engine/names.ts";
 import { PulumiFailed } from "../stack/pulumi-cli.ts";
 import type { Settings } from "../stack/settings.ts";
@@ -37,21 +37,17 @@ async function portConflicts(
 ): Promise<{ port: string; container: string }[]> {
   const engine = engineOf(stack);
   const filters = ["--filter", "status=created", "--filter", `name=${containerPattern(stack)}`];
-  const text = await queryEngine(["container", "ls", "--all", "--format", "{{.Names}}", ...filters], {
-    engine,
-  });
+  const list = ["container", "ls", "--all", "--format", "{{.Names}}", ...filters];
+  const containers = await queryLines(list, { engine });
   const lost = await Promise.all(
-    text
-      .split("\n")
-      .filter(Boolean)
-      .map(async (container) => {
-        if (settings(portKeyOf(container)) !== "auto") return [];
-        const error = await queryEngine(["container", "inspect", "--format", "{{.State.Error}}", container], {
-          engine,
-        });
-        const port = takenPort(error);
-        return port === undefined ? [] : { port, container };
-      }),
+    containers.map(async (container) => {
+      if (settings(portKeyOf(container)) !== "auto") return [];
+      const error = await queryEngine(["container", "inspect", "--format", "{{.State.Error}}", container], {
+        engine,
+      });
+      const port = takenPort(error);
+      return port === undefined ? [] : { port, container };
+    }),
   );
   return lost.flat();
 }
