@@ -1,13 +1,11 @@
 import { tryRun } from "./exec.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /**
  * The command that starts npm: the npm that runs this script, or else the one on the PATH. On Windows the latter is
  * npm.cmd, which needs a shell.
  */
 export function npmCommand(
-  environment: Environment = process.env,
+  environment: NodeJS.ProcessEnv = process.env,
   platform: string = process.platform,
 ): readonly [string, ...string[]] {
   const running = environment["npm_execpath"] ?? "";

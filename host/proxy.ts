@@ -10,8 +10,6 @@ export interface ProxySettings {
   readonly direct: string;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** Hosts that must not go through a proxy. */
 const loopback = ["localhost", "127.0.0.1", "::1"];
 
@@ -20,7 +18,7 @@ const loopback = ["localhost", "127.0.0.1", "::1"];
  * none is configured.
  */
 export function findProxies(
-  env: Environment = process.env,
+  env: NodeJS.ProcessEnv = process.env,
   dockerConfig: () => string = readDockerConfig,
 ): ProxySettings | undefined {
   const either = (name: string) => nonEmpty(env[name]) ?? nonEmpty(env[name.toUpperCase()]);

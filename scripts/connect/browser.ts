@@ -1,12 +1,10 @@
 import { spawn } from "node:child_process";
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** The command that opens a URL in a browser; undefined without a display. */
 export function browserCommand(
   url: string,
   platform: NodeJS.Platform,
-  environment: Environment,
+  environment: NodeJS.ProcessEnv,
 ): readonly [string, ...string[]] | undefined {
   if (platform === "darwin") return ["open", url];
   // Not through a shell, because "start" would interpret an "&" in the URL.
@@ -19,7 +17,7 @@ export function browserCommand(
 export async function openInBrowser(
   url: string,
   platform: NodeJS.Platform,
-  environment: Environment,
+  environment: NodeJS.ProcessEnv,
 ): Promise<boolean> {
   const command = browserCommand(url, platform, environment);
   if (command === undefined) return false;

@@ -8,8 +8,6 @@ import { findProxies } from "../../host/proxy.ts";
 import { trustCertificates } from "../../host/system-trust.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 export function checkMachine(): Finding[] {
   const cores = String(cpus().length);
   return [
@@ -55,7 +53,7 @@ export function checkCertificates(path: unknown): Finding[] {
 }
 
 /** The proxies that the set-up finds, and certificates that the environment names. */
-export function checkProxy(environment: Environment, dockerConfig?: () => string): Finding[] {
+export function checkProxy(environment: NodeJS.ProcessEnv, dockerConfig?: () => string): Finding[] {
   const proxies = findProxies(environment, dockerConfig);
   const findings: Finding[] = [];
   if (proxies === undefined)

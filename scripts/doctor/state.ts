@@ -15,15 +15,13 @@ import type { Settings } from "../stack/settings.ts";
 import { stackFile } from "../stack/stack-file.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 const withinMs = 20_000;
 
 /** Checks state, passphrase and the stack's lock. Creates nothing. */
 export async function checkState(
   stack: string,
   settings: Settings,
-  environment: Environment,
+  environment: NodeJS.ProcessEnv,
 ): Promise<Finding[]> {
   const folder = stateFolder(environment);
   const own = join(folder, "backend");

@@ -54,7 +54,7 @@ function trust(path: string): Record<string, string> {
 export function trustOfGo(
   folder: string,
   platform: string,
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: NodeJS.ProcessEnv,
 ): Record<string, string> {
   if (platform === "darwin" || platform === "win32") return {};
   return { SSL_CERT_DIR: `${environment["SSL_CERT_DIR"] ?? "/etc/ssl/certs"}:${folder}` };

@@ -7,10 +7,8 @@ import { backendUrl } from "./backend-url.ts";
 // Pulumi's state and the passphrase of its secrets: without an account, and outside the checkout, so that a second clone, or
 // one cleaned with git, still has them.
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** The folder of this project's state, readable by its owner only. */
-export function stateFolder(environment: Environment): string {
+export function stateFolder(environment: NodeJS.ProcessEnv): string {
   const base = environment["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state");
   return environment["OLLAMA_STACK_STATE"] ?? join(base, "ollama-stack");
 }
@@ -19,7 +17,7 @@ export function stateFolder(environment: Environment): string {
  * The variables with which Pulumi finds state and secrets. Your own backend, login or passphrase takes precedence; the
  * others are created on first use.
  */
-export function stateEnvironment(environment: Environment): Record<string, string> {
+export function stateEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
   const result: Record<string, string> = {};
   const folder = stateFolder(environment);
   if (chosenBackend(environment) === undefined) {
@@ -39,14 +37,14 @@ export function stateEnvironment(environment: Environment): Record<string, strin
 }
 
 /** The CLI's backend from the environment or the login; `https://` if an access token selects Pulumi Cloud. */
-export function chosenBackend(environment: Environment): string | undefined {
+export function chosenBackend(environment: NodeJS.ProcessEnv): string | undefined {
   return (
     [environment["PULUMI_BACKEND_URL"], currentLogin(environment)].find(Boolean) ??
     (environment["PULUMI_ACCESS_TOKEN"] ? "https://" : undefined)
   );
 }
 
-function currentLogin(environment: Environment): string | undefined {
+function currentLogin(environment: NodeJS.ProcessEnv): string | undefined {
   try {
     const pulumiHome = environment["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
     const folder = environment["PULUMI_CREDENTIALS_PATH"] ?? pulumiHome;
