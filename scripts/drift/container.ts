@@ -1,5 +1,5 @@
 import type { Difference, Repair } from "./difference.ts";
-import { list, mebibyte, mebibytes } from "./format.ts";
+import { list, mebibyte, mebibytes, shortId } from "./format.ts";
 
 /** The inputs of docker.Container that the engine can change on a running container, and what identifies it. */
 export interface ContainerInputs {
@@ -66,10 +66,10 @@ export function compareContainer(expected: ExpectedContainer, actual: InspectedC
   const own = actual.Id === id;
   const unpause: Repair = [["container", "unpause", inputs.name]];
   const compared: (readonly [string, string, string, Repair])[] = [
-    ["id", short(id), own ? short(id) : `${short(actual.Id)}: it was recreated by hand`, "replace"],
+    ["id", shortId(id), own ? shortId(id) : `${shortId(actual.Id)}: it was recreated by hand`, "replace"],
     ["name", inputs.name, actual.Name.replace(/^\//, ""), "refresh"],
     ["state", "running", status, status === "paused" ? unpause : "refresh"],
-    ["image", short(inputs.image), short(actual.Image), "replace"],
+    ["image", shortId(inputs.image), shortId(actual.Image), "replace"],
     ["networks", expectedNetworks(expected), attachedNetworks(expected, actual), "replace"],
     ...limits(inputs, actual.HostConfig),
   ];
@@ -168,12 +168,8 @@ function attachedNetworks(
 
 function attachment(name: string, id: string | undefined, aliases: readonly string[]): string {
   const parts = [
-    ...(id === undefined ? [] : [`id ${short(id)}`]),
+    ...(id === undefined ? [] : [`id ${shortId(id)}`]),
     ...(aliases.length === 0 ? [] : [`as ${[...aliases].sort().join(" ")}`]),
   ];
   return parts.length === 0 ? name : `${name} (${parts.join(", ")})`;
-}
-
-function short(id: string): string {
-  return id.replace(/^sha256:/, "").slice(0, 12);
 }

@@ -2,6 +2,11 @@
 
 export const mebibyte = 1024 * 1024;
 
+/** The first digits of an id or digest, as Docker shows it. */
+export function shortId(id: string): string {
+  return id.replace(/^sha256:/, "").slice(0, 12);
+}
+
 export function list(values: readonly string[] | null | undefined): string {
   return values === null || values === undefined || values.length === 0
     ? "none"

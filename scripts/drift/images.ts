@@ -1,4 +1,5 @@
 import type { Deployed } from "../stack/deployment.ts";
+import { shortId } from "./format.ts";
 import type { Difference, Repair } from "./difference.ts";
 
 /**
@@ -18,8 +19,8 @@ export function compareImage(
       urn,
       resource: `${name} (${reference})`,
       property: "image",
-      expected: short(id),
-      actual: named === undefined ? "removed" : short(named),
+      expected: shortId(id),
+      actual: named === undefined ? "removed" : shortId(named),
       repair: inputs["build"] === undefined ? "refresh" : repairBuilt(reference, named, deployed),
     },
   ];
@@ -32,8 +33,4 @@ export function compareImage(
 function repairBuilt(reference: string, named: string | undefined, deployed: string | undefined): Repair {
   if (deployed !== undefined) return [["image", "tag", deployed, reference]];
   return named === undefined ? "refresh" : "replace";
-}
-
-function short(id: string): string {
-  return id.slice("sha256:".length).slice(0, 12);
 }

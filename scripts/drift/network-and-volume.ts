@@ -1,6 +1,6 @@
 import { project } from "../../engine/names.ts";
 import type { Deployed } from "../stack/deployment.ts";
-import { flag, map } from "./format.ts";
+import { flag, map, shortId } from "./format.ts";
 import type { Difference, Repair } from "./difference.ts";
 import type { InspectedNetwork, InspectedVolume } from "./docker-objects.ts";
 
@@ -35,14 +35,14 @@ export function compareNetwork(
   if (actual === undefined) {
     const [other] = named;
     if (other === undefined) return [difference(network, "state", "there", "removed", "refresh")];
-    const made = `${other.Id.slice(0, 12)}: it was recreated by hand`;
+    const made = `${shortId(other.Id)}: it was recreated by hand`;
     const repair = [
       ...Object.values(other.Containers ?? {})
         .filter(({ Name }) => own.has(Name))
         .map(({ Name }) => ["network", "disconnect", "--force", other.Id, Name]),
       ["network", "rm", other.Id],
     ];
-    return [difference(network, "id", network.id.slice(0, 12), made, repair)];
+    return [difference(network, "id", shortId(network.id), made, repair)];
   }
   return [
     ["driver", inputs.driver ?? "bridge", actual.Driver],
