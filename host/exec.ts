@@ -15,10 +15,10 @@ export interface RunOptions {
   readonly what: string;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly report?: Report;
+  readonly report?: Report | undefined;
   readonly timeoutMs?: number;
   /** Kills the tool when aborted. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const keptLines = 8;

@@ -17,12 +17,12 @@ export async function installPackages(names: readonly string[], report?: Report)
   await runTool("apt-get", [...options, "update"], {
     what: "apt-get update",
     env,
-    ...(report && { report }),
+    report,
   });
   await runTool("apt-get", [...options, "install", "--yes", "--no-install-recommends", ...missing], {
     what: `apt-get install ${missing.join(" ")}`,
     env,
-    ...(report && { report }),
+    report,
   });
 }
 

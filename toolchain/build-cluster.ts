@@ -5,7 +5,7 @@ import { type Binary, buildPart, partBinary, runcPackages } from "./binaries.ts"
 import { sweepPartials } from "./cache.ts";
 import { clusterParts, networkPlugins, providerFolder } from "./cluster-binaries.ts";
 import { findGo } from "./go.ts";
-import { install, installed } from "./install.ts";
+import { install, isUsable } from "./install.ts";
 
 const { provider, traefik, ...programs } = clusterParts;
 
@@ -21,8 +21,7 @@ export function isClusterBuilt(): boolean {
 
 /** Whether Pulumi's provider and an ingress controller are built and installed. Starts no process. */
 export function isForStacksBuilt(): boolean {
-  const isInstalled = ["current", "released"].includes(installed(provider, providerFolder()));
-  return isInstalled && missing([traefik]).length === 0;
+  return isUsable(provider, providerFolder()) && missing([traefik]).length === 0;
 }
 
 /** Builds the missing programs of a cluster. The caller must hold the lock for it. */

@@ -15,7 +15,7 @@ import {
   prometheusImage,
   registryImage,
 } from "./images.ts";
-import { install, installed, places } from "./install.ts";
+import { install, isUsable, places } from "./install.ts";
 import { runParallel } from "./parallel.ts";
 import { makeModel, modelFolder, modelName } from "./model.ts";
 import {
@@ -35,10 +35,7 @@ const engineParts = [parts.dockerd, parts.dockerProxy, parts.runc];
 /** Whether everything is installed. Starts no process. */
 export async function isBuilt(api: DockerApi, extras: Extras): Promise<boolean> {
   if (extras.currentEngine && !engineParts.every((part) => existsSync(partBinary(part)))) return false;
-  const inPlace = places().every(({ part, folder }) =>
-    ["current", "released"].includes(installed(part, folder)),
-  );
-  if (!inPlace) return false;
+  if (!places().every(({ part, folder }) => isUsable(part, folder))) return false;
   const current = allImages().map((image) => isImageCurrent(api, image));
   return (await Promise.all([...current, isRegistryRunning(api)])).every(Boolean);
 }
@@ -74,8 +71,7 @@ export async function build(api: DockerApi, extras: Extras): Promise<void> {
 
 async function pulumiLane(lane: Lane): Promise<void> {
   for (const { part, folder } of places()) {
-    const state = installed(part, folder);
-    if (state === "current" || state === "released") continue;
+    if (isUsable(part, folder)) continue;
     await ensurePart(part, lane);
     install(part, folder);
   }

@@ -27,6 +27,6 @@ export async function goBuild(go: Go, build: GoBuild): Promise<void> {
     cwd: folder,
     env: { ...go.env, GOFLAGS: "-buildvcs=false", GOWORK: "off", CGO_ENABLED: "0", ...env },
     report,
-    ...(signal && { signal }),
+    signal,
   });
 }

@@ -49,10 +49,14 @@ export function installed(part: Binary, folder: string): Installed {
   return readFileSync(markOf(file), "utf8") === partKey(part) ? "current" : "outdated";
 }
 
+/** Whether a binary needs no build: it is current, or a released one. */
+export function isUsable(part: Binary, folder: string): boolean {
+  return ["current", "released"].includes(installed(part, folder));
+}
+
 /** Installs a built binary. The mark is first, so that the next run completes an interrupted installation. */
 export function install(part: Binary, folder: string): void {
-  const state = installed(part, folder);
-  if (state === "current" || state === "released") return;
+  if (isUsable(part, folder)) return;
   const file = join(folder, part.name);
   mkdirSync(folder, { recursive: true });
   const partial = `${file}.partial-${process.pid}`;

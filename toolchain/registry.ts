@@ -30,30 +30,12 @@ export async function startRegistry(api: DockerApi, report: Report): Promise<voi
     throw new SetupError(
       "the engine has no default bridge network, through which stacks reach the model registry",
     );
-  const run = [
-    "run",
-    "--detach",
-    "--name",
-    registryContainer,
-    "--restart",
-    "unless-stopped",
-    "--pull",
-    "never",
-  ];
-  const confined = [
-    "--read-only",
-    "--cap-drop",
-    "ALL",
-    "--security-opt",
-    "no-new-privileges",
-    "--memory",
-    "256m",
-    "--pids-limit",
-    "128",
-  ];
-  const published = ["--publish", `${gateway}:${registryPort}:${registryPort}`];
+  const run = ["run", "--detach", `--name=${registryContainer}`, "--restart=unless-stopped", "--pull=never"];
+  const hardening = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"];
+  const limits = ["--memory=256m", "--pids-limit=128"];
+  const published = `--publish=${gateway}:${registryPort}:${registryPort}`;
   try {
-    await runTool("docker", [...run, ...confined, ...published, keyedTag], { what, report });
+    await runTool("docker", [...run, ...hardening, ...limits, published, keyedTag], { what, report });
   } catch (error) {
     // The engine keeps the created container if its port was in use.
     await tryRun("docker", ["rm", "--force", registryContainer]);
