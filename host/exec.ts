@@ -10,7 +10,7 @@ export class SetupError extends Error {
   override readonly name = "SetupError";
 }
 
-export interface RunOptions {
+interface RunOptions {
   /** Description of the step, for error messages and the log's name. */
   readonly what: string;
   readonly cwd?: string;

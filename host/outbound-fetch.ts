@@ -1,7 +1,7 @@
 import { findProxies, type ProxySettings } from "./proxy.ts";
 import { isUntrusted, withSystemTrust } from "./system-trust.ts";
 
-export interface OutboundRequest {
+interface OutboundRequest {
   readonly method?: "GET" | "HEAD";
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;

@@ -41,7 +41,7 @@ export async function isBuilt(api: DockerApi, extras: Extras): Promise<boolean> 
 }
 
 /** Optional builds, which stacks do not need. */
-export interface Extras {
+interface Extras {
   /** Docker 29 in addition to the machine's engine, for the tests. */
   readonly currentEngine: boolean;
 }

@@ -2,7 +2,7 @@ import { runTool } from "../host/exec.ts";
 import type { Report } from "../host/progress.ts";
 import type { Go } from "./go.ts";
 
-export interface GoBuild {
+interface GoBuild {
   /** What is built, for messages. */
   readonly what: string;
   /** The module's folder. */

@@ -12,7 +12,7 @@ import { basename, dirname, join } from "node:path";
 import { type Binary, partBinary, partKey, parts, versions } from "./binaries.ts";
 
 /** The state of an installed binary: missing, built from these or from other sources, or a released one, which is kept. */
-export type Installed = "missing" | "current" | "outdated" | "released";
+type Installed = "missing" | "current" | "outdated" | "released";
 
 export function pulumiHome(): string {
   return process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");

@@ -7,7 +7,7 @@ import { registryImage } from "./images.ts";
 export const registryContainer = "ollama-stack-registry";
 
 /** Its address for stacks, under the host names registry and blobs, which both map to host-gateway. */
-export const registryPort = 5000;
+const registryPort = 5000;
 
 export async function isRegistryRunning(api: DockerApi): Promise<boolean> {
   const container = await api.container(registryContainer);

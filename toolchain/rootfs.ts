@@ -13,7 +13,7 @@ import { runTool, SetupError } from "../host/exec.ts";
 /** Part of the keys of the images. Increment it when the code below changes, so that they are rebuilt. */
 export const recipe = "1";
 
-export interface Rootfs {
+interface Rootfs {
   /** The program, and its path in the image. */
   readonly binary: string;
   readonly destination: string;

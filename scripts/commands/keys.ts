@@ -24,8 +24,7 @@ import {
   updateKeysInCluster,
   writeKeyEntries,
 } from "../keys/stack-keys.ts";
-import { deployedKeys } from "../stack/deployed-keys.ts";
-import type { Deployment } from "../stack/deployment.ts";
+import { deployedKeys, type Deployment } from "../stack/deployment.ts";
 import { rulesFor, settingsFor } from "../stack/settings.ts";
 import { isOnCluster, isSalted, stackFile } from "../stack/stack-file.ts";
 import { openStack } from "../update/recovery.ts";

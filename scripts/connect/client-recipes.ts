@@ -12,7 +12,7 @@ export interface Endpoint {
 export const KEY_VARIABLE = "OLLAMA_STACK_API_KEY";
 
 /** A package that tests use with the gateway. Programs are installed in this version by `npm run test:compat`. */
-export interface TestedPackage {
+interface TestedPackage {
   readonly name: string;
   readonly version: string;
   readonly kind: "program" | "npm" | "python";

@@ -1,7 +1,7 @@
 import { list } from "./format.ts";
 
 /** A value that differs, by its path: "spec.replicas". */
-export interface ValueDifference {
+interface ValueDifference {
   readonly path: string;
   readonly expected: string;
   readonly actual: string;

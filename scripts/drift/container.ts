@@ -47,7 +47,7 @@ export interface InspectedContainer {
   };
 }
 
-export interface ExpectedContainer {
+interface ExpectedContainer {
   readonly urn: string;
   readonly resource: string;
   readonly id: string;

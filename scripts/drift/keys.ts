@@ -1,6 +1,5 @@
 import { hashVolumeFile, sha256 } from "../../engine/volume-file.ts";
-import { deployedKeys } from "../stack/deployed-keys.ts";
-import type { Deployed } from "../stack/deployment.ts";
+import { type Deployed, deployedKeys } from "../stack/deployment.ts";
 import type { Difference } from "./difference.ts";
 
 /**

@@ -5,7 +5,7 @@ import { isByHand, manualRepairs } from "./repair-hints.ts";
 import { report } from "./report.ts";
 
 /** How an update repairs drift. */
-export interface DriftRepair {
+interface DriftRepair {
   /** Arguments of `docker` that remove manually created objects under the stack's names before the update. */
   readonly commands: readonly (readonly string[])[];
   /** Ids of networks that these commands remove. */

@@ -61,8 +61,7 @@ export function mergeUsage(reports: readonly CountedUsage[]): UsageRow[] {
   return [...byReplica.values()].flat();
 }
 
-export const usageFormats = ["table", "csv", "json"] as const;
-export type UsageFormat = (typeof usageFormats)[number];
+type UsageFormat = "table" | "csv" | "json";
 
 const columns = ["key", "model", "requests", "promptTokens", "generatedTokens", "loadSeconds"] as const;
 

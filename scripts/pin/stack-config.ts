@@ -3,7 +3,7 @@ import { modelsKey, resolveModels } from "./models.ts";
 import { imageKeys } from "../stack/settings.ts";
 import { allOrErrors, type Pin, resolveImages } from "./pins.ts";
 
-export interface Pinned {
+interface Pinned {
   /** The stack's config file with the digests, otherwise unchanged. */
   readonly text: string;
   readonly pins: readonly Pin[];

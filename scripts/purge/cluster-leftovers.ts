@@ -4,7 +4,7 @@ import { ClusterError, type Kubectl } from "../../cluster/kubectl.ts";
 import { namespaceLabels } from "../../engine/labels.ts";
 import type { Leftover } from "./engine-leftovers.ts";
 
-export interface InCluster {
+interface InCluster {
   readonly leftovers: readonly Leftover[];
   /** Why the namespace is kept; undefined if it is removed or does not exist. */
   readonly staying: string | undefined;

@@ -13,7 +13,7 @@ export interface Leftover {
   readonly remove: () => Promise<void>;
 }
 
-export interface OnEngine {
+interface OnEngine {
   readonly leftovers: readonly Leftover[];
   /** Containers of stacks, which destroy must remove. */
   readonly running: readonly string[];

@@ -25,7 +25,7 @@ export async function tagDigest(registry: string, repository: string, tag: strin
 }
 
 /** A requested manifest. */
-export interface ManifestRequest {
+interface ManifestRequest {
   /** Host, with its port. */
   readonly registry: string;
   readonly repository: string;

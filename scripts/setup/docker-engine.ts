@@ -13,7 +13,7 @@ import { printLine, step } from "../../host/progress.ts";
 import { tryRun, runTool, SetupError } from "../../host/exec.ts";
 
 /** A responding engine. */
-export interface Engine {
+interface Engine {
   readonly host: string;
   /** The configuration of Pulumi's Docker provider, which does not support contexts. */
   readonly env: Readonly<Record<string, string>>;

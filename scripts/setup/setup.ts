@@ -1,12 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { build, isBuilt } from "../../toolchain/build.ts";
 import { cliFolder, pulumiHome } from "../../toolchain/install.ts";
 import { ensureEngine } from "./docker-engine.ts";
 import { withLock } from "../../host/file-lock.mjs";
 import { cacheRoot, compileCache } from "../../host/cache-dir.mjs";
 import { printLine } from "../../host/progress.ts";
-import { announceBuild } from "./announce-build.ts";
 import { probes, remember } from "./probes.ts";
 import { installReleased, isReleasedInstalled } from "./released-tools.ts";
 import { certificatesOf, networkEnvironment } from "./network-environment.ts";
@@ -15,7 +15,7 @@ import { decideToolSource, defaultStack, knownToolSource, type ToolSource } from
 
 export type { ToolSource } from "./tool-source.ts";
 
-export interface SetupOptions {
+interface SetupOptions {
   /** Forces a source; otherwise OLLAMA_STACK_WORLD does, or it is detected once and remembered. */
   readonly tools?: string | undefined;
   /** The stack to set up; by default the one whose config fits the tools' source. */
@@ -25,7 +25,7 @@ export interface SetupOptions {
 }
 
 /** The installed tools. */
-export interface Setup {
+interface Setup {
   readonly toolSource: ToolSource;
   /** The stack whose config fits the tools' source. */
   readonly stack: "dev" | "local";
@@ -81,6 +81,22 @@ export async function setup(options: SetupOptions = {}): Promise<Setup> {
     env: { ...network, ...environment(engine.env) },
     pulumi,
   };
+}
+
+const secondsToRead = 10;
+
+/** Announces a build, its duration and how to avoid it, and on a terminal waits so that it can be stopped. */
+async function announceBuild(reason: string): Promise<void> {
+  printLine(`${reason}.`);
+  printLine(
+    "So this machine builds the same tools, images and a small model from packages, which takes about 15 minutes on two cores.",
+  );
+  printLine(
+    "To use the released ones, stop this, fix the connection (or set HTTPS_PROXY), and run it again with --tools released.",
+  );
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return;
+  printLine(`It begins in ${String(secondsToRead)} s; Ctrl-C stops it.`);
+  await sleep(secondsToRead * 1000);
 }
 
 /** The CLI comes first on the PATH, then the Node.js that programs need: this one. */

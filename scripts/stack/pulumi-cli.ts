@@ -70,7 +70,7 @@ export async function pulumi(args: readonly string[], { env, output, input }: Ru
   }
 }
 
-export interface Lock {
+interface Lock {
   readonly user: string;
   readonly host: string;
   readonly pid: number;

@@ -8,7 +8,7 @@ import type { Settings } from "../stack/settings.ts";
 import { attachedProblem, attachedTo } from "./foreign-containers.ts";
 
 /** The steps after which an update can adopt a stack's existing objects. */
-export interface Adoption {
+interface Adoption {
   /** Containers to remove and recreate, because they hold names or ports that the update needs. */
   readonly containers: readonly string[];
   /** Networks to remove and recreate. */

@@ -9,7 +9,7 @@ import { lockedUpdate } from "./locked-update.ts";
 import { openStack } from "./recovery.ts";
 
 /** Rejects moving a stack from Docker to a cluster, which would destroy it there with its models. */
-export function rejectMoveFromDocker(
+function rejectMoveFromDocker(
   { resources }: Deployment,
   { stack, stackOption }: Pick<SelectedStack, "stack" | "stackOption">,
 ): void {

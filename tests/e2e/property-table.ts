@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { deployedKeys } from "../../scripts/stack/deployed-keys.ts";
+import { deployedKeys } from "../../scripts/stack/deployment.ts";
 import { docker, inspect } from "../../test-support/stack/by-hand.ts";
 import { clusterProperties } from "./property-table-cluster.ts";
 import { edgeProperties } from "./property-table-edge.ts";
