@@ -28,7 +28,8 @@ export async function assertTakenDown(
   );
 }
 
-const listed = z.array(z.object({ name: z.string(), resourceCount: z.number().default(0) }));
+// Pulumi Cloud leaves out a count that it does not know; such a stack may be up.
+const listed = z.array(z.object({ name: z.string(), resourceCount: z.number().optional() }));
 
 /** The stacks with resources in the chosen backend; `only` looks for one of them. */
 async function stacksInBackend(only: string | undefined, env: NodeJS.ProcessEnv): Promise<string[]> {
@@ -36,7 +37,7 @@ async function stacksInBackend(only: string | undefined, env: NodeJS.ProcessEnv)
     if (only === undefined) {
       const text = await pulumi(["stack", "ls", "--json"], { env, output: "read" });
       const stacks = listed.parse(JSON.parse(text));
-      return stacks.filter(({ resourceCount }) => resourceCount > 0).map(({ name }) => name);
+      return stacks.filter(({ resourceCount }) => resourceCount !== 0).map(({ name }) => name);
     }
     // Without secrets, which only the stack's passphrase opens.
     const text = await pulumi(["stack", "export", "--stack", only], { env, output: "read" });
