@@ -42,3 +42,14 @@ export function reversedDefinitions(count: number, items: number): Schema {
   }));
   return { anyOf: Array.from({ length: count }, (_, index) => ({ $ref: `#/$defs/d${index}` })), $defs };
 }
+
+/** Patterns that take the gateway much work, each with a number that makes it different from the others. */
+export const distinctPatterns: Readonly<Record<string, (index: number) => string>> = {
+  "long ones": (index) => `^${index}${"[a-z\\d_.-]+".repeat(150)}$`,
+  "optional characters": (index) => `^${index}${"a?".repeat(300)}$`,
+  "nested repetitions": (index) => `^${index}(a?(a?(a?(a?(a?)*)*)*)*)*$`,
+  "counted repetitions": (index) => `^${index}[^\\x00-\\x1f]{0,2000}$`,
+  "many alternatives": (index) => `^${index}(${"ab|".repeat(600)}c)+$`,
+  "overlapping classes": (index) =>
+    `^${index}${Array.from({ length: 165 }, (_, at) => `[${String.fromCharCode(0x61 + (at % 16))}-q]?`).join("")}$`,
+};

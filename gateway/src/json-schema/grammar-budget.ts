@@ -1,7 +1,7 @@
 import {
   MAX_GRAMMAR_BYTES,
   MAX_OPTIONAL_PROPERTY_WORK,
-  MAX_PATTERN_TEXT,
+  MAX_PATTERN_STEPS,
   MAX_STEPS,
   MAX_TOTAL_REPETITIONS,
 } from "./grammar-limits.ts";
@@ -16,8 +16,13 @@ export class GrammarBudget implements WorkBudget {
   #repetitions = 0;
   #optionalWork = 0;
   #steps = 0;
-  #patternText = 0;
+  #patternSteps = 0;
   readonly #patterns = new Set<string>();
+
+  /** Steps taken so far. */
+  get steps(): number {
+    return this.#steps + this.#patternSteps;
+  }
 
   /** Maximum size of the grammar in bytes. */
   get bytes(): number {
@@ -53,13 +58,16 @@ export class GrammarBudget implements WorkBudget {
     }
   }
 
-  /** @returns false if the gateway would spend too long on patterns */
-  takePattern(source: string): boolean {
-    if (this.#patterns.has(source)) return true;
-    this.#patternText += source.length;
-    if (this.#patternText > MAX_PATTERN_TEXT) return false;
+  /** Whether there are steps left for rewriting a pattern; a repeated one takes none. */
+  allowsPattern(source: string): boolean {
+    return this.#patternSteps < MAX_PATTERN_STEPS || this.#patterns.has(source);
+  }
+
+  /** Charges for rewriting a pattern. */
+  addPattern(source: string, steps: number): void {
+    if (this.#patterns.has(source)) return;
     this.#patterns.add(source);
-    return true;
+    this.#patternSteps += steps;
   }
 
   /** @returns false if the repetitions would exceed the runner's memory */

@@ -14,8 +14,8 @@ export const MAX_ITEMS = MAX_REPETITIONS + 1;
 /** Total number of repetitions in a schema; each is a rule of about 600 bytes in the runner's memory. */
 export const MAX_TOTAL_REPETITIONS = 100_000;
 
-/** Total length of all patterns in a schema; one of 2,048 characters takes the gateway up to 10 ms. */
-export const MAX_PATTERN_TEXT = 16_384;
+/** Longer patterns are ignored. */
+export const MAX_PATTERN_LENGTH = 2048;
 
 /**
  * Number of positions in a pattern with its repetitions expanded; the runner tries a token at each reachable position.
@@ -64,9 +64,18 @@ export const MAX_OPTIONAL_PROPERTY_WORK = 1_500_000_000;
 
 /**
  * Number of steps that the gateway's work on a schema may take, about a microsecond each: the keywords, properties and
- * list elements that it examines. A schema whose grammar has the maximum size rarely needs half.
+ * list elements that it examines. A schema whose grammar has the maximum size rarely needs two thirds.
  */
-export const MAX_STEPS = 60_000;
+export const MAX_STEPS = 30_000;
+
+/**
+ * Number of steps for the distinct patterns of a schema; further ones are ignored. Most patterns take less than a
+ * hundred, the one of an e-mail address 1,400, and the most expensive a few thousand.
+ */
+export const MAX_PATTERN_STEPS = 15_000;
+
+/** Number of nodes, positions and edges of a pattern that cost one step. */
+export const PATTERN_VISITS_PER_STEP = 60;
 
 /** Steps for following a reference, for searching a part for a name, and for a part that may be endless. */
 export const HOP_STEPS = 4;

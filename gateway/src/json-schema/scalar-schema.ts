@@ -1,7 +1,8 @@
 import { toDouble } from "../lib/json/exact-numbers.ts";
 import { readBounds } from "./count-bounds.ts";
+import type { GrammarBudget } from "./grammar-budget.ts";
 import { FORMATS, MAX_INTEGER, MAX_ONE_SIDED_INTEGER, MAX_REPETITIONS } from "./grammar-limits.ts";
-import { rewritePattern } from "./pattern/rewrite.ts";
+import { type RewrittenPattern, rewritePattern } from "./pattern/rewrite.ts";
 import { type Position, inside, invalidSchema, quoted } from "./position.ts";
 import type { JsonSchema } from "./references.ts";
 import { type SafeNode, literalNode } from "./safe-node.ts";
@@ -43,7 +44,7 @@ function visitPattern(walk: WalkContext, value: unknown, at: Position): string |
   if (typeof value !== "string") {
     throw invalidSchema(inside(at, "pattern"), `a pattern is a string, not ${quoted(value)}`, "Correct it");
   }
-  const rewritten = walk.budget.takePattern(value) ? rewritePattern(value) : undefined;
+  const rewritten = rewriteWithin(walk.budget, value);
   if (rewritten === undefined || !walk.budget.takeRepetitions(rewritten.elements)) {
     walk.ignore(at, "pattern");
     return undefined;
@@ -52,6 +53,13 @@ function visitPattern(walk: WalkContext, value: unknown, at: Position): string |
   const { pattern, counted } = rewritten;
   walk.budget.addBytes(5 * pattern.length + counted * 2 * (at.nameBytes + 24) + 64, at);
   return pattern;
+}
+
+function rewriteWithin(budget: GrammarBudget, source: string): RewrittenPattern | undefined {
+  if (!budget.allowsPattern(source)) return undefined;
+  const { rewritten, steps } = rewritePattern(source);
+  budget.addPattern(source, steps);
+  return rewritten;
 }
 
 /** An integer, with bounds that `_build_min_max_int` can write. */

@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { ApiError } from "../../../gateway/src/errors.ts";
+import { MAX_PATTERN_STEPS, MAX_STEPS } from "../../../gateway/src/json-schema/grammar-limits.ts";
 import { makeSafe } from "../../../gateway/src/json-schema/make-safe.ts";
+import { SchemaDocument } from "../../../gateway/src/json-schema/references.ts";
+import { SchemaWalk } from "../../../gateway/src/json-schema/schema-walk.ts";
 import {
   chainedReferences,
+  distinctPatterns,
   ignoredUnderLongPaths,
   repeatedly,
   reversedDefinitions,
@@ -74,6 +78,49 @@ describe("a small schema cannot cause much work:", () => {
   });
 });
 
+/** The number of steps of a walk, and the keywords that it ignores. */
+function walked(...schemas: readonly Readonly<Record<string, unknown>>[]): {
+  readonly steps: number;
+  readonly ignored: readonly string[];
+} {
+  const walk = new SchemaWalk();
+  for (const schema of schemas) {
+    walk.visit(schema, { path: "", document: new SchemaDocument(schema, "tools"), depth: 0, nameBytes: 4 });
+  }
+  walk.visitDefinitions();
+  return { steps: walk.budget.steps, ignored: [...walk.ignored] };
+}
+
+describe("distinct patterns take a bounded number of steps, after which they are ignored:", () => {
+  // The walk takes a few per property, and the last pattern that begins within the limit may exceed it.
+  const maxSteps = MAX_PATTERN_STEPS + 10_000;
+
+  test.each(Object.entries(distinctPatterns))("%s", (_name, patternOf) => {
+    const patterns = list(1000).map((index) => ({ type: "string", pattern: patternOf(index) }));
+    const properties = Object.fromEntries(patterns.map((schema, index) => [`p${index}`, schema]));
+    const { steps, ignored } = walked({ type: "object", properties, required: Object.keys(properties) });
+    expect(steps).toBeGreaterThan(MAX_PATTERN_STEPS);
+    expect(steps).toBeLessThan(maxSteps);
+    expect(ignored.length).toBeGreaterThan(0);
+  });
+
+  test("also if they are remembered from an earlier schema", () => {
+    const patterns = list(20).map((index) => ({
+      type: "string",
+      pattern: `^${index}${"(?:[a-z]?[0-9]?)".repeat(100)}$`,
+    }));
+    const first = walked({ type: "array", prefixItems: patterns });
+    expect(first.ignored).toContain("prefixItems[19].pattern");
+    expect(walked({ type: "array", prefixItems: patterns })).toEqual(first);
+  });
+});
+
+test("a hundred tools, each with two patterns of its own, stay within the steps", () => {
+  const { steps, ignored } = walked(...list(100).map(toolParameters));
+  expect(ignored).toEqual([]);
+  expect(steps).toBeLessThan(MAX_STEPS);
+});
+
 test("large schemas without repetition pass", () => {
   const properties = Object.fromEntries(
     list(2500).map((index) => [`p${index}`, { type: "string", title: "A", description: "b", default: "c" }]),
@@ -89,4 +136,30 @@ function repeatedProperty(schema: Readonly<Record<string, unknown>>): Readonly<R
   const part = { allOf: [{ $ref: "#/$defs/d" }] };
   const properties = Object.fromEntries(list(500).map((index) => [`p${index}`, part]));
   return { type: "object", properties, $defs: { d: { properties: { a: { type: "string", ...schema } } } } };
+}
+
+/** The parameters of one of many tools, as libraries generate them, with patterns of its own. */
+function toolParameters(index: number): Readonly<Record<string, unknown>> {
+  const text = { type: "string", description: "A text." };
+  const object = (properties: Readonly<Record<string, unknown>>) => ({
+    type: "object",
+    properties,
+    required: Object.keys(properties),
+    additionalProperties: false,
+  });
+  const day = "\\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])";
+  return object({
+    id: { ...text, pattern: `^tool${index}_[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$` },
+    since: { ...text, pattern: `^${day}T(?:[01]\\d|2[0-3]):[0-5]\\d(?::[0-5]\\d(?:\\.\\d+)?)?Z$` },
+    order: { enum: ["newest", "oldest", "relevance"] },
+    filters: {
+      type: "array",
+      items: object({
+        field: text,
+        operator: { enum: ["is", "contains"] },
+        value: { type: ["string", "number"] },
+      }),
+    },
+    page: object({ cursor: text, range: object({ start: { type: "number" }, end: { type: "number" } }) }),
+  });
 }

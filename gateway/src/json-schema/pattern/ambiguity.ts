@@ -5,7 +5,15 @@ import type { PatternNode } from "./parser.ts";
 /** A realistic length of a token of repeated characters. */
 const TOKEN_LENGTH = 8;
 const MAX_EDGES = 15_000;
+/** More would take the gateway too long, whatever the result. */
+const MAX_VISITS = 250_000;
 const MAX_SAMPLES = 16;
+
+interface Ambiguity {
+  readonly isTooHigh: boolean;
+  /** Work that it took to find out: positions and edges visited. */
+  readonly visits: number;
+}
 
 /**
  * Whether a text can match in so many ways that sampling becomes slow: for every rejected token, the runner tries all
@@ -13,11 +21,15 @@ const MAX_SAMPLES = 16;
  *
  * @param node in normal form, with at most MAX_PATTERN_POSITIONS positions
  */
-export function isTooAmbiguous(node: PatternNode): boolean {
+export function ambiguityOf(node: PatternNode): Ambiguity {
   const automaton = new Automaton();
   automaton.add(node);
-  if (automaton.edges > MAX_EDGES) return true;
-  return automaton.samples().some((code) => automaton.runs(code) > MAX_PATTERN_RUNS);
+  const isTooHigh =
+    automaton.edges > MAX_EDGES ||
+    automaton
+      .samples()
+      .some((code) => automaton.runs(code) > MAX_PATTERN_RUNS || automaton.visits > MAX_VISITS);
+  return { isTooHigh, visits: automaton.visits };
 }
 
 interface Part {
@@ -31,6 +43,7 @@ const NOTHING: Part = { first: [], last: [], canBeEmpty: true };
 /** A position per character set of the pattern, and the positions that may follow it. */
 class Automaton {
   edges = 0;
+  visits = 0;
   readonly #sets: (readonly CodePointRange[])[] = [];
   readonly #follow: number[][] = [];
 
@@ -83,17 +96,27 @@ class Automaton {
       includes.set(ranges, does);
       return does;
     });
+    const edges = takes.reduce(
+      (sum, does, position) => sum + (does ? this.#followers(position).length : 0),
+      0,
+    );
+    this.visits += TOKEN_LENGTH * (this.#sets.length + edges);
     let ways = takes.map(Number);
     for (let length = 1; length < TOKEN_LENGTH; length += 1) {
       const further = ways;
       ways = takes.map((does, position) =>
-        does ? (this.#follow[position] ?? []).reduce((sum, next) => sum + (further[next] ?? 0), 0) : 0,
+        does ? this.#followers(position).reduce((sum, next) => sum + (further[next] ?? 0), 0) : 0,
       );
     }
     return ways.reduce((sum, count) => sum + count, 0);
   }
 
+  #followers(position: number): readonly number[] {
+    return this.#follow[position] ?? [];
+  }
+
   #join(before: Part, after: Part): Part {
+    this.visits += before.first.length + before.last.length + after.first.length + after.last.length;
     this.#connect(before.last, after.first);
     return {
       first: before.canBeEmpty ? [...before.first, ...after.first] : before.first,
@@ -105,6 +128,7 @@ class Automaton {
   #connect(from: readonly number[], to: readonly number[]): void {
     this.edges += from.length * to.length;
     if (this.edges > MAX_EDGES) return;
+    this.visits += from.length * to.length;
     for (const position of from) this.#follow[position]?.push(...to);
   }
 }

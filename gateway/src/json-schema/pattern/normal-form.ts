@@ -1,7 +1,7 @@
 import { ANY_TEXT, EMPTY, type PatternNode } from "./parser.ts";
 
 /** Larger patterns are not worth a grammar. */
-const MAX_NODES = 8192;
+export const MAX_NODES = 8192;
 
 export class TooManyNodes extends Error {}
 
@@ -14,6 +14,8 @@ interface NormalPattern {
   readonly node: PatternNode;
   /** False if an anchor inside the pattern was dropped. */
   readonly exact: boolean;
+  /** Number of nodes visited for it. */
+  readonly visits: number;
 }
 
 /** @throws TooManyNodes */
@@ -21,7 +23,7 @@ export function toNormalForm(parsed: PatternNode): NormalPattern {
   const work = new Normalizer();
   const anchored = alternativesOf(parsed).map((items) => work.anchored(items));
   const node = work.choice(anchored.map((alternative) => work.normalized(alternative)));
-  return { node, exact: work.exact };
+  return { node, exact: work.exact, visits: work.visits };
 }
 
 /** Top-level alternatives, inside any enclosing groups. */
@@ -34,7 +36,7 @@ function alternativesOf(node: PatternNode): (readonly PatternNode[])[] {
 
 class Normalizer {
   exact = true;
-  #nodes = 0;
+  visits = 0;
   readonly #sizes = new Map<PatternNode, number>();
 
   /** A pattern in JSON Schema matches anywhere in a text unless anchored. */
@@ -109,7 +111,7 @@ class Normalizer {
     const alternatives = node.items.flatMap((item, index) => {
       const begun = this.#nonEmpty(item);
       const rest = node.items.slice(index + 1);
-      this.#nodes += rest.length;
+      this.visits += rest.length;
       return begun === undefined ? [] : [this.#sequence([begun, ...rest])];
     });
     return alternatives.length === 0 ? undefined : this.choice(alternatives);
@@ -134,7 +136,7 @@ class Normalizer {
   }
 
   #count(): void {
-    if (++this.#nodes > MAX_NODES) throw new TooManyNodes();
+    if (++this.visits > MAX_NODES) throw new TooManyNodes();
   }
 }
 

@@ -17,8 +17,6 @@ interface ParsedPattern {
   readonly exact: boolean;
 }
 
-/** Longer patterns are not parsed. */
-const MAX_PATTERN_LENGTH = 2048;
 const MAX_GROUP_DEPTH = 32;
 
 export const EMPTY: PatternNode = { kind: "sequence", items: [] };
@@ -36,7 +34,6 @@ export const ANY_TEXT: PatternNode = {
  * @returns undefined for an invalid pattern, or one of another dialect
  */
 export function parsePattern(source: string): ParsedPattern | undefined {
-  if (source.length > MAX_PATTERN_LENGTH) return undefined;
   const reader = new PatternReader(source);
   try {
     const node = new PatternParser(reader).parse();

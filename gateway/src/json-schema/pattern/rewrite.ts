@@ -1,10 +1,22 @@
 import { type CodePointRange, complement, intersection } from "./code-points.ts";
-import { MAX_PATTERN_POSITIONS, MAX_REPETITIONS } from "../grammar-limits.ts";
-import { isTooAmbiguous } from "./ambiguity.ts";
-import { TooManyNodes, toNormalForm } from "./normal-form.ts";
+import {
+  MAX_PATTERN_LENGTH,
+  MAX_PATTERN_POSITIONS,
+  MAX_REPETITIONS,
+  PATTERN_VISITS_PER_STEP,
+} from "../grammar-limits.ts";
+import { ambiguityOf } from "./ambiguity.ts";
+import { MAX_NODES, TooManyNodes, toNormalForm } from "./normal-form.ts";
 import { type PatternNode, parsePattern } from "./parser.ts";
 
-interface RewrittenPattern {
+interface PatternRewrite {
+  /** Undefined for a pattern that cannot be parsed, or is too large for a grammar. */
+  readonly rewritten: RewrittenPattern | undefined;
+  /** Steps that this took, even if the result is from the cache. */
+  readonly steps: number;
+}
+
+export interface RewrittenPattern {
   /** A pattern that `_visit_pattern` of llama.cpp understands. ASCII only. */
   readonly pattern: string;
   /** False if it matches more than the original. */
@@ -18,62 +30,70 @@ interface RewrittenPattern {
 /**
  * Rewrites a pattern for llama.cpp, so that it matches the text inside a JSON string, in which some characters are
  * escaped. Matches at least what the original matches.
- *
- * @returns undefined for a pattern that cannot be parsed, or is too large for a grammar
  */
-export function rewritePattern(source: string): RewrittenPattern | undefined {
-  if (known.has(source)) return known.get(source);
-  const rewritten = rewrite(source);
-  if (known.size >= MAX_KNOWN) known.clear();
-  known.set(source, rewritten);
-  return rewritten;
+export function rewritePattern(source: string): PatternRewrite {
+  if (source.length > MAX_PATTERN_LENGTH) return { rewritten: undefined, steps: 1 };
+  let result = known.get(source);
+  if (result === undefined) {
+    result = rewrite(source);
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(source, result);
+  }
+  return result;
 }
 
 /** Clients' libraries generate few different patterns. */
 const MAX_KNOWN = 256;
-const known = new Map<string, RewrittenPattern | undefined>();
+const known = new Map<string, PatternRewrite>();
 
-function rewrite(source: string): RewrittenPattern | undefined {
+function rewrite(source: string): PatternRewrite {
+  const steps = (visits: number): number => 1 + source.length + visits / PATTERN_VISITS_PER_STEP;
   const parsed = parsePattern(source);
-  if (parsed === undefined) return undefined;
+  if (parsed === undefined) return { rewritten: undefined, steps: steps(0) };
   try {
     const normal = toNormalForm(parsed.node);
     const bounded = bound(normal.node);
-    if (bounded === undefined) return undefined;
+    const visits = normal.visits + bounded.visits;
+    if (bounded.node === undefined) return { rewritten: undefined, steps: steps(visits) };
     const writer = new PatternWriter();
     const pattern = `^${writer.write(bounded.node)}$`;
-    return {
-      pattern,
-      exact: parsed.exact && normal.exact && bounded.exact,
-      counted: writer.counted,
-      elements: writer.elements,
-    };
+    const exact = parsed.exact && normal.exact && sameText(bounded.node, normal.node);
+    const { counted, elements } = writer;
+    return { rewritten: { pattern, exact, counted, elements }, steps: steps(visits) };
   } catch (thrown) {
-    if (thrown instanceof TooManyNodes) return undefined;
+    if (thrown instanceof TooManyNodes) return { rewritten: undefined, steps: steps(MAX_NODES) };
     throw thrown;
   }
 }
 
 interface Bounded {
-  readonly node: PatternNode;
-  readonly exact: boolean;
+  /** Undefined if the runner cannot handle the pattern. */
+  readonly node: PatternNode | undefined;
+  /** Positions and edges visited for it. */
+  readonly visits: number;
 }
 
 /** Relaxes repetitions that the runner cannot count, or that together allow too many positions. */
-function bound(node: PatternNode): Bounded | undefined {
+function bound(node: PatternNode): Bounded {
   const clamped = loosen(node, ({ min, max }) => [
     Math.min(min, MAX_REPETITIONS),
     max > MAX_REPETITIONS ? Infinity : max,
   ]);
   const uncounted = (_node: Repeat, depth: number, [min, max]: Bounds): Bounds =>
     depth > 0 && max > 1 ? [Math.min(min, 1), Infinity] : [min, max];
-  const steps = [
+  const variants = [
     clamped,
     loosen(clamped, (repeat, depth) => uncounted(repeat, depth, [repeat.min, repeat.max])),
     loosen(clamped, ({ min, max }) => (max > 1 ? [Math.min(min, 1), Infinity] : [min, max])),
   ];
-  const fitting = steps.find((step) => positions(step) <= MAX_PATTERN_POSITIONS && !isTooAmbiguous(step));
-  return fitting === undefined ? undefined : { node: fitting, exact: sameText(fitting, node) };
+  let visits = 0;
+  const fitting = variants.find((variant) => {
+    if (positions(variant) > MAX_PATTERN_POSITIONS) return false;
+    const ambiguity = ambiguityOf(variant);
+    visits += ambiguity.visits;
+    return !ambiguity.isTooHigh;
+  });
+  return { node: fitting, visits };
 }
 
 type Repeat = Extract<PatternNode, { kind: "repeat" }>;
