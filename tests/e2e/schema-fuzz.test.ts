@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { scriptedModel } from "../../compat/model/weights.ts";
 import { docker } from "../../engine/docker-cli.ts";
-import { FATAL_CONSTRUCTS } from "../../gateway/src/json-schema/fatal-constructs.ts";
+import { FATAL_CONSTRUCTS } from "../../test-support/json-schema/fatal-constructs.ts";
 import { FATAL_OPTIONS } from "../../gateway/src/apis/common/fatal-options.ts";
 import { runnerOptionsOf } from "../../gateway/src/ollama/runner-options.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";

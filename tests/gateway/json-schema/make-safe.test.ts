@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ApiError } from "../../../gateway/src/errors.ts";
-import { FATAL_CONSTRUCTS } from "../../../gateway/src/json-schema/fatal-constructs.ts";
+import { FATAL_CONSTRUCTS } from "../../../test-support/json-schema/fatal-constructs.ts";
 import { makeSafe, makeSafeCalls } from "../../../gateway/src/json-schema/make-safe.ts";
 import { faultsIn } from "../../../test-support/json-schema/grammar-checker.ts";
 import { randomSchemas } from "../../../test-support/json-schema/random-schemas.ts";

@@ -1,10 +1,9 @@
 /**
  * JSON Schema constructs that crash or hang Ollama 0.17.4: how, where in its llama.cpp, and how the gateway handles
- * them. The numbers are in grammar-limits.ts. Review against the sources for a new version of Ollama; the tests send
- * each example, made safe, to the real one.
+ * them. The numbers are in grammar-limits.ts of the gateway. Review against the sources for a new version of Ollama;
+ * the tests send each example, made safe, to the real one.
  */
-export type Effect =
-  "server crashes" | "server hangs" | "runner crashes" | "runner hangs" | "refused with 500";
+type Effect = "server crashes" | "server hangs" | "runner crashes" | "runner hangs" | "refused with 500";
 type Treatment = "rewritten" | "widened" | "dropped" | "refused with 400";
 
 interface FatalConstruct {
