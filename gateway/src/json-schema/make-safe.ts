@@ -1,14 +1,14 @@
-import { refuseEndless } from "./endless-schemas.ts";
+import { refuseEndless } from "./limits/endless-schemas.ts";
 import {
   GRAMMAR_BYTES_PER_SCHEMA_BYTE,
   MAX_COPIED_VALUES,
   MAX_NAME_BYTES,
   UNCUT_GRAMMAR_BYTES,
-} from "./grammar-limits.ts";
-import { type Position, invalidSchema } from "./position.ts";
-import { type JsonSchema, SchemaDocument } from "./references.ts";
-import { type SafeNode, WayCounter, literalNode, unionNode } from "./safe-node.ts";
-import { SchemaWalk } from "./schema-walk.ts";
+} from "./limits/grammar-limits.ts";
+import { type JsonSchema, type Position, invalidSchema } from "./limits/position.ts";
+import { SchemaDocument } from "./walk/references.ts";
+import { type SafeNode, WayCounter, literalNode, unionNode } from "./limits/safe-node.ts";
+import { SchemaWalk } from "./walk/schema-walk.ts";
 
 export interface SafeSchema {
   /**

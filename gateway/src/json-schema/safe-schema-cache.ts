@@ -1,5 +1,5 @@
+import type { JsonSchema } from "./limits/position.ts";
 import { type SafeSchema, makeSafe } from "./make-safe.ts";
-import type { JsonSchema } from "./references.ts";
 
 /** Clients send few different schemas, but one with every request. */
 const MAX_SCHEMAS = 64;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { ApiError } from "../../../gateway/src/errors.ts";
-import { MAX_PATTERN_STEPS, MAX_STEPS } from "../../../gateway/src/json-schema/grammar-limits.ts";
+import { MAX_PATTERN_STEPS, MAX_STEPS } from "../../../gateway/src/json-schema/limits/grammar-limits.ts";
 import { makeSafe } from "../../../gateway/src/json-schema/make-safe.ts";
-import { SchemaDocument } from "../../../gateway/src/json-schema/references.ts";
-import { SchemaWalk } from "../../../gateway/src/json-schema/schema-walk.ts";
+import { SchemaDocument } from "../../../gateway/src/json-schema/walk/references.ts";
+import { SchemaWalk } from "../../../gateway/src/json-schema/walk/schema-walk.ts";
 import {
   chainedReferences,
   distinctPatterns,

@@ -1,5 +1,5 @@
 import type { CodePointRange } from "./code-points.ts";
-import { MAX_PATTERN_RUNS } from "../grammar-limits.ts";
+import { MAX_PATTERN_RUNS } from "../limits/grammar-limits.ts";
 import type { PatternNode } from "./parser.ts";
 
 /** A realistic length of a token of repeated characters. */

@@ -4,7 +4,7 @@ import {
   MAX_PATTERN_POSITIONS,
   MAX_REPETITIONS,
   PATTERN_VISITS_PER_STEP,
-} from "../grammar-limits.ts";
+} from "../limits/grammar-limits.ts";
 import { ambiguityOf } from "./ambiguity.ts";
 import { MAX_NODES, TooManyNodes, toNormalForm } from "./normal-form.ts";
 import { type PatternNode, parsePattern } from "./parser.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { makeSafe } from "../../../../gateway/src/json-schema/make-safe.ts";
-import type { JsonSchema } from "../../../../gateway/src/json-schema/references.ts";
+import type { JsonSchema } from "../../../../gateway/src/json-schema/limits/position.ts";
 import { JsonParser } from "../../../../gateway/src/lib/json/parser.ts";
 
 /** Parses a schema as the gateway does: integers that a double cannot represent are raw literals. */

@@ -1,6 +1,5 @@
-import { toDouble } from "../lib/json/exact-numbers.ts";
-import { type Position, inside, invalidSchema, quoted } from "./position.ts";
-import type { JsonSchema } from "./references.ts";
+import { toDouble } from "../../lib/json/exact-numbers.ts";
+import { type JsonSchema, type Position, inside, invalidSchema, quoted } from "../limits/position.ts";
 import type { WalkContext } from "./walk-context.ts";
 
 interface BoundKeywords {

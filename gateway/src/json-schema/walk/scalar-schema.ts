@@ -1,11 +1,10 @@
-import { toDouble } from "../lib/json/exact-numbers.ts";
+import { toDouble } from "../../lib/json/exact-numbers.ts";
 import { readBounds } from "./count-bounds.ts";
-import type { GrammarBudget } from "./grammar-budget.ts";
-import { FORMATS, MAX_INTEGER, MAX_ONE_SIDED_INTEGER, MAX_REPETITIONS } from "./grammar-limits.ts";
-import { type RewrittenPattern, rewritePattern } from "./pattern/rewrite.ts";
-import { type Position, inside, invalidSchema, quoted } from "./position.ts";
-import type { JsonSchema } from "./references.ts";
-import { type SafeNode, literalNode } from "./safe-node.ts";
+import type { GrammarBudget } from "../limits/grammar-budget.ts";
+import { FORMATS, MAX_INTEGER, MAX_ONE_SIDED_INTEGER, MAX_REPETITIONS } from "../limits/grammar-limits.ts";
+import { type RewrittenPattern, rewritePattern } from "../pattern/rewrite.ts";
+import { type JsonSchema, type Position, inside, invalidSchema, quoted } from "../limits/position.ts";
+import { type SafeNode, literalNode } from "../limits/safe-node.ts";
 import type { WalkContext } from "./walk-context.ts";
 
 /**

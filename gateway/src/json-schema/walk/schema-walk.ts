@@ -1,12 +1,11 @@
-import { isJsonObject } from "../lib/json/exact-numbers.ts";
+import { isJsonObject } from "../../lib/json/exact-numbers.ts";
 import { visitAllOf } from "./all-of.ts";
 import { visitArray } from "./array-schema.ts";
-import { GrammarBudget } from "./grammar-budget.ts";
-import { MAX_DEFINITIONS, MAX_DEPTH, MAX_REFERENCE_DEPTH, PRIMITIVES } from "./grammar-limits.ts";
+import { GrammarBudget } from "../limits/grammar-budget.ts";
+import { MAX_DEFINITIONS, MAX_DEPTH, MAX_REFERENCE_DEPTH, PRIMITIVES } from "../limits/grammar-limits.ts";
 import { isTrivial, keywordCount, keywordsOf } from "./keywords.ts";
 import { visitObject } from "./object-schema.ts";
-import { type Position, inside, invalidSchema, join, quoted } from "./position.ts";
-import type { JsonSchema } from "./references.ts";
+import { type JsonSchema, type Position, inside, invalidSchema, join, quoted } from "../limits/position.ts";
 import {
   type Definition,
   type SafeNode,
@@ -14,7 +13,7 @@ import {
   referenceNode,
   tooDeep,
   unionNode,
-} from "./safe-node.ts";
+} from "../limits/safe-node.ts";
 import { visitInteger, visitString } from "./scalar-schema.ts";
 import { visitConst, visitEnum } from "./value-schema.ts";
 import type { WalkContext } from "./walk-context.ts";

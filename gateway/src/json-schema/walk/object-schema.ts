@@ -1,8 +1,7 @@
-import { isJsonObject } from "../lib/json/exact-numbers.ts";
-import { MAX_EXCLUDED_NAME_BYTES, MAX_NAME_BYTES } from "./grammar-limits.ts";
-import { type Position, inside, invalidSchema, quoted } from "./position.ts";
-import type { JsonSchema } from "./references.ts";
-import { type SafeNode, literalNode } from "./safe-node.ts";
+import { isJsonObject } from "../../lib/json/exact-numbers.ts";
+import { MAX_EXCLUDED_NAME_BYTES, MAX_NAME_BYTES } from "../limits/grammar-limits.ts";
+import { type JsonSchema, type Position, inside, invalidSchema, quoted } from "../limits/position.ts";
+import { type SafeNode, literalNode } from "../limits/safe-node.ts";
 import type { WalkContext } from "./walk-context.ts";
 
 /** Characters that the converter can exclude from property names; it writes them into character classes unescaped. */

@@ -1,8 +1,7 @@
-import { MAX_ITEMS } from "./grammar-limits.ts";
+import { MAX_ITEMS } from "../limits/grammar-limits.ts";
 import { readBounds } from "./count-bounds.ts";
-import { type Position, inside, invalidSchema, quoted } from "./position.ts";
-import type { JsonSchema } from "./references.ts";
-import { type SafeNode, literalNode } from "./safe-node.ts";
+import { type JsonSchema, type Position, inside, invalidSchema, quoted } from "../limits/position.ts";
+import { type SafeNode, literalNode } from "../limits/safe-node.ts";
 import type { WalkContext } from "./walk-context.ts";
 
 /** An array with items of one kind, or a tuple. The converter prefers the former. */

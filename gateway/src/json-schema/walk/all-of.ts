@@ -1,9 +1,8 @@
-import { isJsonObject } from "../lib/json/exact-numbers.ts";
-import { STEP_CHARACTERS } from "./grammar-limits.ts";
+import { isJsonObject } from "../../lib/json/exact-numbers.ts";
+import { STEP_CHARACTERS } from "../limits/grammar-limits.ts";
 import { visitObject } from "./object-schema.ts";
-import { type Position, inside, invalidSchema, quoted } from "./position.ts";
-import type { JsonSchema } from "./references.ts";
-import type { SafeNode } from "./safe-node.ts";
+import { type JsonSchema, type Position, inside, invalidSchema, quoted } from "../limits/position.ts";
+import type { SafeNode } from "../limits/safe-node.ts";
 import { visitEnum } from "./value-schema.ts";
 import type { WalkContext } from "./walk-context.ts";
 

@@ -1,4 +1,6 @@
-import { ApiError } from "../errors.ts";
+import { ApiError } from "../../errors.ts";
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** A client's schema with its own root. */
 export interface SourceDocument {

@@ -1,6 +1,5 @@
 import { MAX_ALTERNATIVES, MAX_REFERENCE_DEPTH } from "./grammar-limits.ts";
-import { type Position, invalidSchema } from "./position.ts";
-import type { JsonSchema } from "./references.ts";
+import { type JsonSchema, type Position, invalidSchema } from "./position.ts";
 
 /** A schema that Ollama can handle, and its alternatives at the start. */
 export interface SafeNode {

@@ -1,4 +1,4 @@
-import { isJsonObject } from "../lib/json/exact-numbers.ts";
+import { isJsonObject } from "../../lib/json/exact-numbers.ts";
 import { STEPS_PER_SEARCHED_PART } from "./grammar-limits.ts";
 import { type Position, type WorkBudget, invalidSchema } from "./position.ts";
 import type { Definition } from "./safe-node.ts";

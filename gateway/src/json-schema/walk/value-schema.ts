@@ -1,8 +1,7 @@
-import { isJsonObject } from "../lib/json/exact-numbers.ts";
-import { MAX_ALTERNATIVES, MAX_DEPTH } from "./grammar-limits.ts";
-import { type Position, inside, invalidSchema, quoted } from "./position.ts";
-import type { JsonSchema } from "./references.ts";
-import { type SafeNode, literalNode, tooDeep } from "./safe-node.ts";
+import { isJsonObject } from "../../lib/json/exact-numbers.ts";
+import { MAX_ALTERNATIVES, MAX_DEPTH } from "../limits/grammar-limits.ts";
+import { type JsonSchema, type Position, inside, invalidSchema, quoted } from "../limits/position.ts";
+import { type SafeNode, literalNode, tooDeep } from "../limits/safe-node.ts";
 import type { WalkContext } from "./walk-context.ts";
 
 export function visitConst(walk: WalkContext, schema: JsonSchema, at: Position): SafeNode {

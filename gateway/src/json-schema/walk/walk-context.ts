@@ -1,7 +1,6 @@
-import type { GrammarBudget } from "./grammar-budget.ts";
-import type { Position } from "./position.ts";
-import type { JsonSchema } from "./references.ts";
-import type { SafeNode } from "./safe-node.ts";
+import type { GrammarBudget } from "../limits/grammar-budget.ts";
+import type { JsonSchema, Position } from "../limits/position.ts";
+import type { SafeNode } from "../limits/safe-node.ts";
 
 /** State and operations shared by the parts of a schema walk. */
 export interface WalkContext {

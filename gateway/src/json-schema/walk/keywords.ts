@@ -1,4 +1,4 @@
-import { isJsonObject } from "../lib/json/exact-numbers.ts";
+import { isJsonObject } from "../../lib/json/exact-numbers.ts";
 
 /** Keywords that constrain values of every type. */
 const GENERAL = [

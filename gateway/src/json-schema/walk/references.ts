@@ -1,6 +1,12 @@
-import { isJsonObject } from "../lib/json/exact-numbers.ts";
-import { HOP_STEPS, MAX_REFERENCE_LENGTH, STEP_CHARACTERS, STEPS_PER_NAMED_PART } from "./grammar-limits.ts";
+import { isJsonObject } from "../../lib/json/exact-numbers.ts";
 import {
+  HOP_STEPS,
+  MAX_REFERENCE_LENGTH,
+  STEP_CHARACTERS,
+  STEPS_PER_NAMED_PART,
+} from "../limits/grammar-limits.ts";
+import {
+  type JsonSchema,
   type Position,
   type ReferenceTarget as Target,
   type SourceDocument,
@@ -8,9 +14,7 @@ import {
   invalidSchema,
   join,
   quoted,
-} from "./position.ts";
-
-export type JsonSchema = Readonly<Record<string, unknown>>;
+} from "../limits/position.ts";
 
 /** A client's schema, for resolving its references. */
 export class SchemaDocument implements SourceDocument {
