@@ -14,7 +14,7 @@ const MS_PER_UNIT: Readonly<Record<string, number>> = {
 // Longer than any duration that somebody writes.
 const MAX_LENGTH = 64;
 // Each character can match in one way only, because clients send this.
-const DURATION = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)[a-z\u00b5\u03bc]+)+|0)$/;
+const DURATION = /^([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)[a-z\u00b5\u03bc]+)+|0)$/;
 
 /**
  * Returns a `keep_alive` in milliseconds: a number is in seconds, a string is a Go duration ("1h30m"), and a negative

@@ -53,6 +53,16 @@ test.each([["1".repeat(1_000_000)], ["1.".repeat(500_000)], [`${"1s".repeat(500_
   },
 );
 
+// An ambiguous pattern takes twice as long for each number, more than a second for these.
+test.each([[`${"11a".repeat(21)}!`], [`${"1111a".repeat(12)}!`]])(
+  "decides on %s without trying each way of splitting its numbers",
+  (keepAlive) => {
+    const before = process.threadCpuUsage();
+    expect(keepAliveMs(keepAlive)).toBeUndefined();
+    expect(process.threadCpuUsage(before).user / 1000).toBeLessThan(50);
+  },
+);
+
 test("rejects a keep_alive of a million digits with 400 for a key that shares models", async () => {
   const fake = await startFake();
   const { key, line } = newKey("ada", []);
