@@ -154,5 +154,17 @@ function ensureId(item: StoredItem): StoredItem {
 }
 
 function costOf(items: readonly object[]): number {
-  return items.length === 0 ? 0 : 2 * JSON.stringify(items).length + ITEM_COST * items.length;
+  return items.reduce((sum, item) => sum + itemCost(item), 0);
+}
+
+// A request can refer to the same long item 2048 times.
+const itemCosts = new WeakMap<object, number>();
+
+function itemCost(item: object): number {
+  let cost = itemCosts.get(item);
+  if (cost === undefined) {
+    cost = 2 * JSON.stringify(item).length + ITEM_COST;
+    itemCosts.set(item, cost);
+  }
+  return cost;
 }

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { FakeOllama } from "../../../test-support/fakes/ollama/fake-ollama.ts";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   chainedReferences,
   ignoredUnderLongPaths,
@@ -195,6 +196,20 @@ describe("no body blocks the event loop:", () => {
   }
 
   const timeout = { timeout: 120_000 };
+
+  test("2,048 references to a long stored item", timeout, async () => {
+    fake.respondWith(last({ message: { content: "word\n".repeat(20_000) } }));
+    onTestFinished(() => {
+      fake.respondTo(() => undefined);
+    });
+    let id = "";
+    await gateway.leastLongestTurn("/v1/responses", `{${model},"input":"Hi"}`, Infinity, ({ text }) => {
+      const { output } = JSON.parse(text) as { output: { id: string }[] };
+      id = output[0]?.id ?? "";
+    });
+    const references = list(2048, `{"type":"item_reference","id":"${id}"}`);
+    await expectShortTurns("/v1/responses", `{${model},"input":${references}}`);
+  });
 
   test.each(Object.entries(structures).map(([name, value], index) => ({ name, value, index })))(
     "$name",
