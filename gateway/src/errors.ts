@@ -22,7 +22,7 @@ export function generalMessage(code: ErrorCode): string {
 }
 
 interface ErrorDetail {
-  /** Replaces the default message. Sent to the client, never logged. */
+  /** Replaces the default message; cut if it is very long. Sent to the client, never logged. */
   readonly message?: string;
   /** Path of the invalid parameter: `messages[0].role`. */
   readonly param?: string;
@@ -40,6 +40,9 @@ interface ErrorDetail {
   readonly connectionBroke?: boolean;
   readonly cause?: unknown;
 }
+
+// A message may quote a name that the client sent, which can be as long as a body.
+const MAX_MESSAGE = 16_384;
 
 /** An error body in OpenAI's format. */
 export interface ErrorBody {
@@ -67,7 +70,11 @@ export class ApiError extends Error {
 
   constructor(code: ErrorCode, detail: ErrorDetail = {}) {
     const entry: CatalogueEntry = catalogue[code];
-    super(detail.message ?? entry.message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    const { message = entry.message } = detail;
+    super(
+      message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}...` : message,
+      detail.cause === undefined ? undefined : { cause: detail.cause },
+    );
     this.code = code;
     this.status = detail.status ?? entry.status;
     this.type = detail.type ?? entry.type ?? (entry.status < 500 ? "invalid_request_error" : "server_error");

@@ -101,6 +101,19 @@ test("resolves references to stored items", async () => {
   expect((await fake.conversation(2)).body.messages).toHaveLength(5);
 });
 
+test.each([
+  ["previous_response_id", (name: string) => ({ input: "Hi", previous_response_id: name })],
+  ["item_reference", (name: string) => ({ input: [{ type: "item_reference", id: name }] })],
+  ["tools", (name: string) => ({ input: "Hi", tool_choice: "required", tools: [{ type: name }] })],
+])("an error does not quote a name of a million characters completely: %s", async (_name, body) => {
+  const { gateway } = await start();
+  const response = await gateway.post("/v1/responses", { model: "m", ...body("a".repeat(1_000_000)) });
+  expect([400, 404]).toContain(response.status);
+  const { message } = await errorOf(response);
+  expect(message).toContain("aaa");
+  expect(message.length).toBeLessThan(20_000);
+});
+
 test("lists items and parts of unknown types with their own types and IDs", async () => {
   const { gateway } = await start();
   const input = [
