@@ -250,3 +250,31 @@ describe("POST /v1/responses", () => {
     expect(response.headers.get("x-ignored-parameters")).toBe("max_tokens");
   });
 });
+
+describe("what a response repeats of its request has at most 1 Mi characters", () => {
+  const long = "a".repeat(1024 * 1024);
+
+  test.each([
+    ["metadata", { metadata: { a: long } }],
+    ["metadata", { metadata: { b: { [long.slice(0, 10_000)]: [long] } } }],
+    ["user", { user: long }],
+    ["safety_identifier", { safety_identifier: long }],
+    ["prompt_cache_key", { prompt_cache_key: long }],
+    ["tools", { tools: [{ type: "namespace", name: "n", description: long, tools: [] }] }],
+    ["text", { text: { format: { type: "json_schema", name: "n", description: long, schema: {} } } }],
+  ])("rejects more in %s", async (param, body) => {
+    const { fake, gateway } = await start();
+    for (const stream of [false, true]) {
+      const response = await gateway.post(route, { ...baseRequest, ...body, stream });
+      expect(response.status).toBe(400);
+      expect(await errorOf(response)).toMatchObject({ code: "invalid_value", param });
+    }
+    expect(fake.received).toHaveLength(0);
+  });
+
+  test("repeats less", async () => {
+    const { responses } = await start();
+    const metadata = { a: long.slice(0, 1_000_000) };
+    expect(await responses.create({ ...baseRequest, metadata })).toMatchObject({ metadata });
+  });
+});

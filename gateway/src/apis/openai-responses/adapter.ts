@@ -3,7 +3,7 @@ import { withoutImages } from "../common/omitted-images.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
 import { type Conversation, catalogOf, chosenTools, conversationOf, toOllamaChat } from "./request.ts";
 import { ResponseBuilder } from "./response.ts";
-import type { KeepResponse } from "./response-object.ts";
+import { type KeepResponse, requireRepeatable } from "./response-object.ts";
 import type { ResponsesRequest } from "./schema.ts";
 import { ResponseWriter } from "./stream.ts";
 
@@ -17,7 +17,7 @@ export interface Storage {
 /**
  * Adapts a request of OpenAI's Responses API.
  *
- * @throws ApiError for contradictory parameters
+ * @throws ApiError for contradictory parameters, or for ones that are too long to be repeated
  */
 export function adaptResponses(
   request: ResponsesRequest,
@@ -28,6 +28,7 @@ export function adaptResponses(
   const chosen = chosenTools(request, tools);
   const body = toOllamaChat(request, conversation, tools, chosen);
   const context = { request, tools, keep };
+  requireRepeatable(context);
   return {
     call: { path: "/api/chat", body },
     subject: "input",

@@ -1,4 +1,5 @@
-import type { ApiError } from "../../errors.ts";
+import { ApiError } from "../../errors.ts";
+import { textLength } from "../../lib/json/text-length.ts";
 import type { OllamaEvent } from "../../ollama/types.ts";
 import { type OutputItem, type ReasoningOptions, type Status, endStatus, newItemId } from "./output-items.ts";
 import type { ResponsesRequest } from "./schema.ts";
@@ -25,6 +26,29 @@ export interface ResponseContext {
   readonly tools: ToolCatalog;
   /** Undefined if the response is not stored. */
   readonly keep?: KeepResponse | undefined;
+}
+
+// Characters that a response may repeat of its request. A stream repeats them three times, twice of which at once.
+const MAX_REPEATED = 1024 * 1024;
+
+/**
+ * Rejects a request whose parameters are too long to be repeated. Most of them are not part of the prompt, so the
+ * model's context does not limit them.
+ *
+ * @throws ApiError `invalid_value`
+ */
+export function requireRepeatable(context: ResponseContext): void {
+  const lengths = Object.entries(new ResponseObject(context).begun()).map(
+    ([name, value]) => [name, textLength(value)] as const,
+  );
+  if (lengths.reduce((sum, [, length]) => sum + length, 0) <= MAX_REPEATED) return;
+  const [param] = lengths.reduce((longest, each) => (each[1] > longest[1] ? each : longest));
+  throw new ApiError("invalid_value", {
+    message:
+      `Invalid value for '${param}': a response repeats its request's parameters, which may have ${MAX_REPEATED} ` +
+      "characters together. Shorten it.",
+    param,
+  });
 }
 
 export function reasoningOptionsOf({ reasoning, include }: ResponsesRequest): ReasoningOptions {
