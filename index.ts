@@ -5,7 +5,7 @@ import { readConfig } from "./components/config/config.ts";
 // costs 7 % of a preview's CPU time. Node.js preserves TypeScript positions, so source maps are not needed.
 Reflect.deleteProperty(Error, "prepareStackTrace");
 
-const config = reportConfigErrors(readConfig);
+const config = await reportConfigErrors(readConfig);
 // Loads only the resources of the stack's own engine.
 const { deployStack } =
   config.engine === "docker"

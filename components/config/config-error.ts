@@ -12,25 +12,12 @@ export class ConfigError extends Error {
 }
 
 /** Runs a function and turns a ConfigError into an error that Pulumi prints without a stack trace. */
-export function reportConfigErrors<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    throw forUsers(error);
-  }
-}
-
-/** The same for an asynchronous function. */
-export async function reportConfigErrorsAsync<T>(run: () => Promise<T>): Promise<T> {
+export async function reportConfigErrors<T>(run: () => T | Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
-    throw forUsers(error);
+    throw error instanceof ConfigError ? new pulumi.RunError(error.message) : error;
   }
-}
-
-function forUsers(error: unknown): unknown {
-  return error instanceof ConfigError ? new pulumi.RunError(error.message) : error;
 }
 
 /** Marks a config problem that no other value fixes: the key must be removed. */

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { connectionTo, connectionToOllama, tunnelOutput } from "../../../engine/connection.ts";
-import { reportConfigErrorsAsync } from "../../config/config-error.ts";
+import { reportConfigErrors } from "../../config/config-error.ts";
 import type { ParsedConfig } from "../../config/keys.ts";
 import { deployTo } from "../docker-provider.ts";
 import { labelObjects } from "../object-labels.ts";
@@ -28,8 +28,8 @@ export async function deployStack(parsed: ParsedConfig, projectRoot: string) {
   deployTo(config);
   labelObjects();
   await requireVolumes(config, names.ollama);
-  const certificates = await reportConfigErrorsAsync(() => certificatesVersion(config));
-  const trust = await reportConfigErrorsAsync(() => findTrustedCertificates(config));
+  const certificates = await reportConfigErrors(() => certificatesVersion(config));
+  const trust = await reportConfigErrors(() => findTrustedCertificates(config));
   const [access, toOllama] = [connectionTo(config, names.network), connectionToOllama(config, names.network)];
   const plan = await planModels(config, toOllama, modelServer(config, toOllama, names.ollama));
 
