@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { docker, type EngineAddress, EngineError } from "./docker-cli.ts";
+import { type EngineAddress, EngineError } from "./docker-cli.ts";
+import { runHelper } from "./helper-container.ts";
 
 /** A volume, or a folder or file on the engine's host, to mount into a container. */
 export interface Mounted {
@@ -23,9 +24,6 @@ export interface FileView {
   /** Code of the error, such as ENOENT or EACCES. */
   readonly error?: string | undefined;
 }
-
-// Includes creating a container.
-const endsWithinMs = 60_000;
 
 const program = readFileSync(join(import.meta.dirname, "container-view.mjs"), "utf8");
 const views = z.array(
@@ -61,20 +59,10 @@ async function look(
   args: string[],
 ): Promise<string | undefined> {
   const target = fileName === undefined ? "/mounted" : `/mounted/${fileName}`;
+  const mount = `type=${type},source=${source},target=${target}${args[0] === "read" ? ",readonly" : ""}`;
+  const options = ["--pull", "never", "--mount", mount];
   try {
-    return await docker(
-      [
-        ...["run", "--rm", "--pull", "never", "--network", "none", "--entrypoint", "node"],
-        ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", user],
-        ...["--memory", "128m", "--pids-limit", "64", "--log-driver", "none"],
-        ...[
-          "--mount",
-          `type=${type},source=${source},target=${target}${args[0] === "read" ? ",readonly" : ""}`,
-        ],
-        ...[image, "--input-type=module", "--eval", program, ...args],
-      ],
-      { engine, withinMs: endsWithinMs },
-    );
+    return await runHelper({ program, image, user, options }, args, { engine });
   } catch (error) {
     if (error instanceof EngineError && /no such image|unable to find image/i.test(error.message))
       return undefined;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { docker } from "./docker-cli.ts";
+import { runHelper } from "./helper-container.ts";
 
 /** A file in a volume of the engine, which may be remote. */
 export interface VolumeFile {
@@ -11,24 +11,16 @@ export interface VolumeFile {
   readonly image: string;
 }
 
-// Includes creating a container.
-const endsWithinMs = 60_000;
-
 const program = readFileSync(join(import.meta.dirname, "volume-file.mjs"), "utf8");
 
 /** Writes a file atomically. */
 export async function writeVolumeFile(file: VolumeFile, content: string): Promise<void> {
-  await docker([...runArguments(file, ""), "write", file.name, sha256(content)], {
-    input: content,
-    withinMs: endsWithinMs,
-  });
+  await runHelper(helperFor(file, ""), ["write", file.name, sha256(content)], { input: content });
 }
 
 /** SHA-256 of a file's content in hexadecimal; undefined if it does not exist. */
 export async function hashVolumeFile(file: VolumeFile): Promise<string | undefined> {
-  const hash = await docker([...runArguments(file, ",readonly"), "hash", file.name], {
-    withinMs: endsWithinMs,
-  });
+  const hash = await runHelper(helperFor(file, ",readonly"), ["hash", file.name]);
   return hash === "" ? undefined : hash;
 }
 
@@ -36,13 +28,8 @@ export function sha256(content: string): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
-function runArguments({ volume, image }: VolumeFile, access: "" | ",readonly"): string[] {
-  return [
-    ...["run", "--rm", "--interactive", "--network", "none", "--entrypoint", "node"],
-    // A new volume belongs to root, so no capability is needed.
-    ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "0:0"],
-    ...["--memory", "128m", "--pids-limit", "64", "--log-driver", "none"],
-    ...["--mount", `type=volume,source=${volume},target=/volume${access}`],
-    ...[image, "--input-type=module", "--eval", program],
-  ];
+function helperFor({ volume, image }: VolumeFile, access: "" | ",readonly") {
+  const mount = `type=volume,source=${volume},target=/volume${access}`;
+  // A new volume belongs to root, so no capability is needed.
+  return { program, image, user: "0:0", options: ["--interactive", "--mount", mount] };
 }

@@ -4,6 +4,7 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import { join } from "node:path";
 import { Duplex, PassThrough, type Readable, type Writable } from "node:stream";
 import { EngineError } from "../docker-cli.ts";
+import { helperArguments } from "../helper-container.ts";
 
 /** The far end of a tunnel: a separate container in a network of the engine. */
 export interface TunnelTarget {
@@ -17,7 +18,7 @@ export interface TunnelTarget {
 
 const opensWithinMs = 120_000;
 const closesWithinMs = 10_000;
-const agentProgram = readFileSync(join(import.meta.dirname, "agent.mjs"), "utf8");
+const program = readFileSync(join(import.meta.dirname, "agent.mjs"), "utf8");
 
 /** A container on the engine, and an HTTP/2 connection over its standard input and output. */
 export class TunnelTransport {
@@ -99,12 +100,6 @@ function reason(stderr: string): string | undefined {
 }
 
 function runArguments({ network, image, platform }: TunnelTarget): string[] {
-  return [
-    ...["run", "--rm", "--interactive", "--network", network, "--entrypoint", "node"],
-    ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "65532:65532"],
-    // Its output is the tunnelled traffic, which must not be logged.
-    ...["--memory", "128m", "--pids-limit", "64", "--log-driver", "none"],
-    ...(platform === "" ? [] : ["--platform", platform]),
-    ...[image, "--input-type=module", "--eval", agentProgram],
-  ];
+  const options = ["--interactive", ...(platform === "" ? [] : ["--platform", platform])];
+  return helperArguments({ program, image, user: "65532:65532", network, options });
 }
