@@ -2,17 +2,17 @@
 // create, does not notice an exit, and is not retried by the next update.
 import { queryTimeoutMs } from "../../engine/docker-cli.ts";
 import { control } from "./lib/gateway-control.ts";
-import { optional, required } from "./lib/env.ts";
+import { optionalVariable, requiredVariable } from "./lib/env.ts";
 import { withTunnel } from "../../engine/with-tunnel.ts";
 import { probeCommand, probeUrl, setExitCode, waitUntilReady } from "./lib/readiness.ts";
 
-const container = required("CONTAINER_NAME");
-const url = optional("READY_URL");
-const inside = optional("READY_COMMAND");
+const container = requiredVariable("CONTAINER_NAME");
+const url = optionalVariable("READY_URL");
+const inside = optionalVariable("READY_COMMAND");
 const waitOptions = {
   container,
-  timeoutSeconds: Number(required("READY_TIMEOUT_SECONDS")),
-  pids: required("PIDS_LIMIT"),
+  timeoutSeconds: Number(requiredVariable("READY_TIMEOUT_SECONDS")),
+  pids: requiredVariable("PIDS_LIMIT"),
 };
 
 await setExitCode(async () => {
@@ -23,8 +23,8 @@ await setExitCode(async () => {
     await waitUntilReady(waitOptions, () => probeCommand(container, command));
   } else throw new Error("neither READY_URL nor READY_COMMAND is set");
   // Gateways resume sending requests to an Ollama server that was drained before it was replaced.
-  const server = optional("DRAIN_SERVER");
+  const server = optionalVariable("DRAIN_SERVER");
   if (server === undefined) return;
-  const gateways = required("DRAIN_GATEWAYS").split(",");
+  const gateways = requiredVariable("DRAIN_GATEWAYS").split(",");
   await Promise.all(gateways.map((gateway) => control(gateway, ["return", server], queryTimeoutMs)));
 });

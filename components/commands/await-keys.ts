@@ -4,7 +4,7 @@ import { text } from "node:stream/consumers";
 import { ClusterError, Kubectl } from "../../cluster/kubectl.ts";
 import { listPods } from "../../cluster/pods.ts";
 import { keyLabel, requireKeys } from "../../gateway/src/auth/api-keys.ts";
-import { clusterAddress, required } from "./lib/env.ts";
+import { clusterAddress, requiredVariable } from "./lib/env.ts";
 import { pollUntil } from "./lib/poll-until.ts";
 import { runCommand } from "./lib/run-command.ts";
 
@@ -13,7 +13,7 @@ const syncEveryMs = 5000;
 const selector = "app=gateway";
 
 await runCommand(async () => {
-  const withinSeconds = Number(required("READY_TIMEOUT_SECONDS"));
+  const withinSeconds = Number(requiredVariable("READY_TIMEOUT_SECONDS"));
   const kubectl = new Kubectl(clusterAddress());
   const expected = requireKeys(await text(process.stdin))
     .map(keyLabel)

@@ -1,6 +1,6 @@
 // Run by Pulumi after it applied Ollama's StatefulSet: waits until all pods are updated and have all their models. Prints
 // progress to stderr, and the models to stdout as JSON.
-import { clusterAddress, required } from "./lib/env.ts";
+import { clusterAddress, requiredVariable } from "./lib/env.ts";
 import { pollUntil } from "./lib/poll-until.ts";
 import { runCommand } from "./lib/run-command.ts";
 import { Pods } from "./model-keeper/pods.ts";
@@ -10,9 +10,9 @@ import { isFinished, RolloutWatch } from "./model-keeper/rollout.ts";
 const touchEveryMs = 5000;
 
 await runCommand(async () => {
-  const version = required("MODELS_VERSION");
-  const readyMs = Number(required("READY_TIMEOUT_SECONDS")) * 1000;
-  const stopMs = Number(required("PODS_END_WITHIN_SECONDS")) * 1000;
+  const version = requiredVariable("MODELS_VERSION");
+  const readyMs = Number(requiredVariable("READY_TIMEOUT_SECONDS")) * 1000;
+  const stopMs = Number(requiredVariable("PODS_END_WITHIN_SECONDS")) * 1000;
   const pods = new Pods(clusterAddress());
   const watch = new RolloutWatch(version, { readyMs, stopMs });
   let touchedAt = 0;

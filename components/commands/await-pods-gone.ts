@@ -1,12 +1,12 @@
 // Run by Pulumi between deleting Ollama's StatefulSet and its namespace: waits until the pods have terminated. Kubernetes
 // rechecks a namespace deleted with pods in it only after half their grace period.
 import { Kubectl } from "../../cluster/kubectl.ts";
-import { clusterAddress, required } from "./lib/env.ts";
+import { clusterAddress, requiredVariable } from "./lib/env.ts";
 import { pollUntil } from "./lib/poll-until.ts";
 import { runCommand } from "./lib/run-command.ts";
 
 await runCommand(async () => {
-  const limitMs = Number(required("PODS_END_WITHIN_SECONDS")) * 1000;
+  const limitMs = Number(requiredVariable("PODS_END_WITHIN_SECONDS")) * 1000;
   const until = Date.now() + limitMs;
   const kubectl = new Kubectl(clusterAddress());
   await pollUntil(

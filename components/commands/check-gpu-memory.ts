@@ -2,14 +2,14 @@
 // falls back to the CPU if it finds no usable GPU, or too little memory on it.
 import { z } from "zod";
 import { formatBytes } from "../../engine/format-bytes.ts";
-import { optional, required } from "./lib/env.ts";
+import { optionalVariable, requiredVariable } from "./lib/env.ts";
 import { checkPlacement } from "./model-install/gpu-memory.ts";
 import { OllamaApi } from "./model-install/ollama-api.ts";
 import { withTunnel } from "../../engine/with-tunnel.ts";
 
-const server = required("OLLAMA_URL");
-const container = required("CONTAINER_NAME");
-const keepAlive = optional("LOAD_KEEP_ALIVE");
+const server = requiredVariable("OLLAMA_URL");
+const container = requiredVariable("CONTAINER_NAME");
+const keepAlive = optionalVariable("LOAD_KEEP_ALIVE");
 const labels = {
   server: container,
   logs: `docker logs ${container} 2>&1`,
@@ -17,7 +17,7 @@ const labels = {
 };
 const models = z
   .array(z.object({ name: z.string(), digest: z.string() }))
-  .parse(JSON.parse(required("MODELS")));
+  .parse(JSON.parse(requiredVariable("MODELS")));
 
 async function checkModels(url: string): Promise<string[]> {
   const api = new OllamaApi(url);

@@ -1,6 +1,6 @@
 // Run by Pulumi once Ollama's pods have their models, if they have GPUs: fails if a model keeper reports that a model is not
 // in GPU memory.
-import { clusterAddress, required } from "./lib/env.ts";
+import { clusterAddress, requiredVariable } from "./lib/env.ts";
 import { pollUntil } from "./lib/poll-until.ts";
 import { runCommand } from "./lib/run-command.ts";
 import { gpuReport } from "./model-keeper/gpu-report.ts";
@@ -10,7 +10,7 @@ import { Pods } from "./model-keeper/pods.ts";
 const loadMs = 30 * 60_000;
 
 await runCommand(async () => {
-  const limitMs = Number(required("READY_TIMEOUT_SECONDS")) * 1000;
+  const limitMs = Number(requiredVariable("READY_TIMEOUT_SECONDS")) * 1000;
   const pods = new Pods(clusterAddress());
   const problems = await pollUntil(
     async () => {

@@ -1,11 +1,11 @@
 // Run by Pulumi to delete a model. Succeeds if the model does not exist. Succeeds too if the server is gone, so that the stack
 // can be destroyed; the model then stays in its volume, if that is kept.
-import { required } from "./lib/env.ts";
+import { requiredVariable } from "./lib/env.ts";
 import { OllamaApi, OllamaError } from "./model-install/ollama-api.ts";
 import { withTunnel } from "../../engine/with-tunnel.ts";
 
-const server = required("OLLAMA_URL");
-const model = required("MODEL");
+const server = requiredVariable("OLLAMA_URL");
+const model = requiredVariable("MODEL");
 try {
   const deleted = await withTunnel(server, (url) => new OllamaApi(url).delete(model));
   console.log(deleted ? `${model} is deleted` : `${model} did not exist`);

@@ -2,20 +2,20 @@
 // flight. It never fails, because a replica that cannot be drained after a crash must still be replaced.
 import { containerState, EngineError } from "../../engine/docker-cli.ts";
 import { control } from "./lib/gateway-control.ts";
-import { optional, required } from "./lib/env.ts";
+import { optionalVariable, requiredVariable } from "./lib/env.ts";
 
-const container = required("CONTAINER_NAME");
-const seconds = required("DRAIN_TIMEOUT_SECONDS");
-const server = optional("DRAIN_SERVER");
+const container = requiredVariable("CONTAINER_NAME");
+const seconds = requiredVariable("DRAIN_TIMEOUT_SECONDS");
+const server = optionalVariable("DRAIN_SERVER");
 // Before and after the requests in flight, a gateway waits for its edge or for another server, at most 30 s each time.
 const withinMs = (Number(seconds) + 60) * 1000;
 
 try {
   // With one gateway and no edge, DRAIN_EDGE is the gateway itself.
-  const isServed = (await containerState(required("DRAIN_EDGE")))?.status === "running";
+  const isServed = (await containerState(requiredVariable("DRAIN_EDGE")))?.status === "running";
   if (isServed && server === undefined) await control(container, ["drain", seconds], withinMs);
   if (isServed && server !== undefined) {
-    const gateways = required("DRAIN_GATEWAYS").split(",");
+    const gateways = requiredVariable("DRAIN_GATEWAYS").split(",");
     await Promise.all(gateways.map((gateway) => control(gateway, ["drain", server, seconds], withinMs)));
   }
 } catch (error) {

@@ -2,27 +2,31 @@
 // ready once the first list is complete; models added later are pulled while it serves.
 import { createServer } from "node:http";
 import { hostname } from "node:os";
-import { optional, required } from "./lib/env.ts";
+import { optionalVariable, requiredVariable } from "./lib/env.ts";
 import { waitForDrain } from "./model-keeper/drain.ts";
 import { ModelKeeper } from "./model-keeper/model-keeper.ts";
 import { OllamaApi } from "./model-install/ollama-api.ts";
 
 const files = {
-  list: required("MODELS_FILE"),
-  records: required("RECORDS_FILE"),
-  state: required("STATE_FILE"),
+  list: requiredVariable("MODELS_FILE"),
+  records: requiredVariable("RECORDS_FILE"),
+  state: requiredVariable("STATE_FILE"),
 };
 const pod = hostname();
 const gpus = {
   server: pod,
   logs: `kubectl logs ${pod} --container ollama`,
   host: "its node",
-  keepAlive: optional("LOAD_KEEP_ALIVE"),
+  keepAlive: optionalVariable("LOAD_KEEP_ALIVE"),
 };
-const hasGpus = optional("CHECK_GPU_MEMORY") === "true";
-const keeper = new ModelKeeper(new OllamaApi(required("OLLAMA_URL")), files, hasGpus ? gpus : undefined);
-const drainSeconds = Number(required("DRAIN_SECONDS"));
-const ollamaPort = Number(new URL(required("OLLAMA_URL")).port);
+const hasGpus = optionalVariable("CHECK_GPU_MEMORY") === "true";
+const keeper = new ModelKeeper(
+  new OllamaApi(requiredVariable("OLLAMA_URL")),
+  files,
+  hasGpus ? gpus : undefined,
+);
+const drainSeconds = Number(requiredVariable("DRAIN_SECONDS"));
+const ollamaPort = Number(new URL(requiredVariable("OLLAMA_URL")).port);
 
 // As PID 1 it has no default handler, so the kubelet would wait for the grace period.
 process.once("SIGTERM", () => process.exit());
@@ -35,7 +39,7 @@ createServer((request, response) => {
     console.error("the pod is terminating: waiting for requests in flight");
     void waitForDrain(ollamaPort, drainSeconds).then(() => send(200));
   } else send(404);
-}).listen(Number(required("KEEPER_PORT")));
+}).listen(Number(requiredVariable("KEEPER_PORT")));
 
 keeper.run().catch((error: unknown) => {
   // The kubelet restarts it.

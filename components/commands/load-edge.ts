@@ -3,18 +3,22 @@
 import { connect as connectTcp, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { queryEngine, type ContainerState, EngineTimeout } from "../../engine/docker-cli.ts";
-import { optional, required } from "./lib/env.ts";
+import { optionalVariable, requiredVariable } from "./lib/env.ts";
 import { type ProbeResult, setExitCode, NotReady, waitUntilReady } from "./lib/readiness.ts";
 
-const container = required("CONTAINER_NAME");
-const config = required("EDGE_CONFIG");
-const url = optional("READY_URL");
-const serverName = optional("EDGE_NAME");
+const container = requiredVariable("CONTAINER_NAME");
+const config = requiredVariable("EDGE_CONFIG");
+const url = optionalVariable("READY_URL");
+const serverName = optionalVariable("EDGE_NAME");
 
 let loaded = false;
 await setExitCode(() =>
   waitUntilReady(
-    { container, timeoutSeconds: Number(required("READY_TIMEOUT_SECONDS")), pids: required("PIDS_LIMIT") },
+    {
+      container,
+      timeoutSeconds: Number(requiredVariable("READY_TIMEOUT_SECONDS")),
+      pids: requiredVariable("PIDS_LIMIT"),
+    },
     async (state) => {
       loaded ||= await load(state);
       if (!loaded) return { ready: false, detail: "its admin endpoint does not respond yet" };

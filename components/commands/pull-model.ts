@@ -2,23 +2,23 @@
 // JSON to stdout, which Pulumi passes to the next run.
 import { parseRecord } from "../config/models/model-record.ts";
 import type { ModelChanges } from "../config/models/models.ts";
-import { optional, required } from "./lib/env.ts";
+import { optionalVariable, requiredVariable } from "./lib/env.ts";
 import { installModel } from "./model-install/install.ts";
 import { OllamaApi } from "./model-install/ollama-api.ts";
 import { withTunnel } from "../../engine/with-tunnel.ts";
 
-const server = required("OLLAMA_URL");
+const server = requiredVariable("OLLAMA_URL");
 const desired = {
-  name: required("MODEL"),
-  source: required("MODEL_SOURCE"),
-  insecure: required("MODEL_INSECURE") === "true",
-  digest: optional("MODEL_DIGEST"),
-  changes: JSON.parse(optional("MODEL_CHANGES") ?? "{}") as ModelChanges,
-  keepSource: required("MODEL_KEEP_SOURCE") === "true",
-  request: optional("MODEL_REQUEST"),
+  name: requiredVariable("MODEL"),
+  source: requiredVariable("MODEL_SOURCE"),
+  insecure: requiredVariable("MODEL_INSECURE") === "true",
+  digest: optionalVariable("MODEL_DIGEST"),
+  changes: JSON.parse(optionalVariable("MODEL_CHANGES") ?? "{}") as ModelChanges,
+  keepSource: requiredVariable("MODEL_KEEP_SOURCE") === "true",
+  request: optionalVariable("MODEL_REQUEST"),
 };
 const options = {
-  stallSeconds: Number(required("PULL_STALL_SECONDS")),
+  stallSeconds: Number(requiredVariable("PULL_STALL_SECONDS")),
   diskFull: {
     problem: "the disk of the Docker engine is full",
     remedy: "Free some space (docker system df shows the usage) and run the update again",

@@ -1,9 +1,9 @@
 // Run by Pulumi to delete an image that it built. The provider's own delete fails if the image is in use, as it is after a
 // failed update was reverted, when the old and the new image are the same.
 import { docker } from "../../engine/docker-cli.ts";
-import { required } from "./lib/env.ts";
+import { requiredVariable } from "./lib/env.ts";
 
-const image = required("IMAGE");
+const image = requiredVariable("IMAGE");
 try {
   await docker(["image", "rm", image]);
   console.log(`${image} is removed`);

@@ -4,11 +4,15 @@ import { text } from "node:stream/consumers";
 import { requireKeys } from "../../gateway/src/auth/api-keys.ts";
 import { EngineError } from "../../engine/docker-cli.ts";
 import { writeVolumeFile } from "../../engine/volume-file.ts";
-import { required } from "./lib/env.ts";
+import { requiredVariable } from "./lib/env.ts";
 import { reloadKeys } from "./lib/key-reload.ts";
 
-const file = { volume: required("KEYS_VOLUME"), name: required("KEYS_FILE"), image: required("KEYS_IMAGE") };
-const gateways = required("KEYS_GATEWAYS").split(",");
+const file = {
+  volume: requiredVariable("KEYS_VOLUME"),
+  name: requiredVariable("KEYS_FILE"),
+  image: requiredVariable("KEYS_IMAGE"),
+};
+const gateways = requiredVariable("KEYS_GATEWAYS").split(",");
 const lines = await text(process.stdin);
 
 try {

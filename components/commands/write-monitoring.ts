@@ -4,10 +4,10 @@ import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { containerState, docker, EngineError } from "../../engine/docker-cli.ts";
 import { writeVolumeFile } from "../../engine/volume-file.ts";
-import { required } from "./lib/env.ts";
+import { requiredVariable } from "./lib/env.ts";
 
-const [volume, image] = [required("MONITORING_VOLUME"), required("MONITORING_IMAGE")];
-const container = required("MONITORING_CONTAINER");
+const [volume, image] = [requiredVariable("MONITORING_VOLUME"), requiredVariable("MONITORING_IMAGE")];
+const container = requiredVariable("MONITORING_CONTAINER");
 const files = z.record(z.string(), z.string()).parse(JSON.parse(await text(process.stdin)));
 
 try {
