@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { imageTimeouts } from "./container/image-timeouts.ts";
+import { pulledImage } from "./container/pulled-image.ts";
 import { DEFAULT_PORT, readConfig } from "../../gateway/src/config/config.ts";
 import { namesInNetwork, replicas, shortStackName } from "../../engine/names.ts";
 import { type Connection, publishedUrl, serviceUrl } from "../../engine/connection.ts";
@@ -111,11 +111,7 @@ export class Gateway extends pulumi.ComponentResource {
     const { network, after, metricsKeyDigest, ...known } = args;
     super("ollama-stack:index:Gateway", name, { ...known, networkName: network.name }, opts);
     const platform = args.platform === "" ? {} : { platform: args.platform };
-    const base = new docker.RemoteImage(
-      `${name}-base-image`,
-      { name: args.baseImage, keepLocally: true, ...platform },
-      { parent: this, ...imageTimeouts },
-    );
+    const base = pulledImage(`${name}-base-image`, args.baseImage, args.platform, { parent: this });
     const bundle = bundleGateway(args.projectRoot);
     // The tag is a content hash: changed content is a new image, and the old one is deleted after its container.
     const tag = base.imageId.apply((id) =>

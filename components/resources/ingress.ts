@@ -1,7 +1,7 @@
 import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
-import { imageTimeouts } from "./container/image-timeouts.ts";
+import { pulledImage } from "./container/pulled-image.ts";
 import { isIP } from "node:net";
-import * as docker from "@pulumi/docker";
+import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { readConfig as readGatewayConfig } from "../../gateway/src/config/config.ts";
 import type { Connection } from "../../engine/connection.ts";
@@ -59,9 +59,7 @@ function allowedHosts(
  * before the edge: the gateway must not give up its port for an edge that cannot be created.
  */
 export function edgeImage({ edge, edgeImage: name, imagePlatform }: StackConfig): docker.RemoteImage[] {
-  if (edge === "none") return [];
-  const platform = imagePlatform === "" ? {} : { platform: imagePlatform };
-  return [new docker.RemoteImage("edge-image", { name, keepLocally: true, ...platform }, imageTimeouts)];
+  return edge === "none" ? [] : [pulledImage("edge-image", name, imagePlatform)];
 }
 
 /** Settings that the edge shares with the gateways. Omits proxies trusted by name, which are not in front of an edge. */

@@ -13,7 +13,7 @@ import {
 import { type Connection, publishedUrl, serviceUrl } from "../../engine/connection.ts";
 import type { StackConfig } from "../config/keys.ts";
 import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
-import { imageTimeouts } from "./container/image-timeouts.ts";
+import { pulledImage } from "./container/pulled-image.ts";
 import { readyAt, serviceContainer, type ContainerLimits } from "./container/service-container.ts";
 import type { NetworkToJoin } from "./network.ts";
 
@@ -61,11 +61,7 @@ export class Monitoring extends pulumi.ComponentResource {
     // An unknown input of a component would delay all its children.
     const { network, toolImage, metricsKey, ...known } = args;
     super("ollama-stack:index:Monitoring", name, { ...known, networkName: network.name }, opts);
-    const image = new docker.RemoteImage(
-      `${name}-image`,
-      { name: args.image, keepLocally: true, ...(args.platform === "" ? {} : { platform: args.platform }) },
-      { parent: this, ...imageTimeouts },
-    );
+    const image = pulledImage(`${name}-image`, args.image, args.platform, { parent: this });
     const volumeOf = (what: string) =>
       new docker.Volume(`${name}-${what}`, { name: `${args.containerName}-${what}` }, { parent: this });
     const [data, config] = [volumeOf("data"), volumeOf("config")];

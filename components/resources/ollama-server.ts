@@ -11,7 +11,7 @@ import type { ModelServer } from "../planning/models/plan.ts";
 import { replicas } from "../../engine/names.ts";
 import type { NetworkToJoin } from "./network.ts";
 import { firstOf, replicaContainers } from "./container/replicas.ts";
-import { imageTimeouts } from "./container/image-timeouts.ts";
+import { pulledImage } from "./container/pulled-image.ts";
 import { readyAt, readyWhen, type ContainerLimits } from "./container/service-container.ts";
 
 /** The port that Ollama listens on inside its container. */
@@ -106,11 +106,7 @@ export class OllamaServer extends pulumi.ComponentResource {
     super("ollama-stack:index:OllamaServer", name, { ...known, networkName: network.name }, opts);
     this.#name = name;
     this.#args = args;
-    const image = new docker.RemoteImage(
-      `${name}-image`,
-      { name: args.image, keepLocally: true, ...(args.platform === "" ? {} : { platform: args.platform }) },
-      { parent: this, ...imageTimeouts },
-    );
+    const image = pulledImage(`${name}-image`, args.image, args.platform, { parent: this });
     const volume = args.modelVolume === "" ? ownVolume(name, args, this).name : args.modelVolume;
     const published = ollamaUrl(args.access, args.bindAddress, args.port);
     this.address = serviceUrl(args.access, { published, ...this.internal });
