@@ -24,7 +24,7 @@ const setBy = {
   USAGE_FILE: "gatewayUsageVolume",
   OBJECTIVE_FIRST_TOKEN_MS: "objectiveFirstTokenSeconds",
   METRICS_KEY_DIGEST: "the program",
-  WATCHED_CERTIFICATE: "edge",
+  WATCHED_CERTIFICATE: "edge, which requires engine docker",
   STANDBY_LEASE: "gatewayReplicas",
   POD_NAME: "the program",
   POD_UID: "the program",

@@ -63,6 +63,10 @@ describe("gatewayEnvironment", () => {
       /^\S+\.API_KEYS_FILE is set, but must be left out: it is set by gatewayApiKeys; /,
     ],
     [
+      { WATCHED_CERTIFICATE: "edge:443/llm.example.org" },
+      /^\S+\.WATCHED_CERTIFICATE is set, but must be left out: it is set by edge, which requires engine docker; /,
+    ],
+    [
       { QUEUE_LIMITS: 8 },
       /^\S+\.QUEUE_LIMITS is set, but must be left out: .* no such variable.*QUEUE_LIMIT,/,
     ],
@@ -86,7 +90,7 @@ describe("gatewayEnvironment", () => {
         expect(parse({ [name]: value }), name).toEqual({ [name]: value });
       else {
         const [, key] =
-          /left out: it is set by (the program|\w+);/.exec(errorMessage({ [name]: value })) ?? [];
+          /left out: it is set by (the program|\w+)[;,]/.exec(errorMessage({ [name]: value })) ?? [];
         expect(["the program", ...Object.keys(configKeys())], name).toContain(key);
       }
     }
