@@ -4,6 +4,7 @@ import type { ParsedConfig } from "../../config/keys.ts";
 import { recordedClusterType } from "../../../cluster/identity.ts";
 import { demandOf } from "../../planning/cluster/demand.ts";
 import { clusterIdentity } from "../../planning/cluster/identity.ts";
+import { warnOfChangedClaims } from "../../planning/cluster/model-claims.ts";
 import { requireFitCluster } from "../../planning/cluster/preflight.ts";
 import { planPodModels } from "../../planning/cluster/pod-models.ts";
 import { declareStack } from "./stack.ts";
@@ -27,6 +28,7 @@ export async function deployStack(config: ParsedConfig, projectRoot: string) {
     const demand = demandOf(config, namespace);
     await requireFitCluster(demand);
     await planPodModels(config, namespace, demand.replicas);
+    await warnOfChangedClaims(config);
   }
   const identity = await clusterIdentity(config);
   new RecordedCluster("cluster-identity", identity);
