@@ -1,11 +1,5 @@
-import { z } from "zod";
 import type { StackConfig } from "../config/keys.ts";
-
-/** The fields of `docker info` about CPU limits. */
-export const engineCpuLimits = z.object({
-  CpuCfsPeriod: z.boolean().nullish(),
-  CpuCfsQuota: z.boolean().nullish(),
-});
+import type { EngineInfo } from "./engine-info.ts";
 
 const KEYS = ["ollamaCpus", "gatewayCpus", "edgeCpus", "prometheusCpus"] as const;
 type CpuLimits = Pick<StackConfig, (typeof KEYS)[number]>;
@@ -16,7 +10,7 @@ type CpuLimits = Pick<StackConfig, (typeof KEYS)[number]>;
  */
 export function applicableCpuLimits(
   config: CpuLimits,
-  { CpuCfsPeriod, CpuCfsQuota }: z.output<typeof engineCpuLimits>,
+  { CpuCfsPeriod, CpuCfsQuota }: Pick<EngineInfo, "CpuCfsPeriod" | "CpuCfsQuota">,
 ): { readonly limits: CpuLimits; readonly warning?: string } {
   const set = KEYS.filter((key) => config[key] !== "");
   const limits = (of: (key: (typeof KEYS)[number]) => string) =>

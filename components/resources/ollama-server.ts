@@ -2,6 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type Connection, type OllamaConnection, publishedUrl, serviceUrl } from "../../engine/connection.ts";
 import type { StackConfig } from "../config/keys.ts";
+import type { EngineInfo } from "../planning/engine-info.ts";
 import { checkGpuMemory } from "./gpu-memory-check.ts";
 import type { GpuRequest } from "../planning/gpus/request.ts";
 import type { OllamaModel } from "./ollama-model.ts";
@@ -66,7 +67,12 @@ const modelFolder = "/root/.ollama";
 const internal = { host: "ollama", port: ollamaInternalPort };
 
 /** The server's address for commands and its volume, derived from the config before anything runs. */
-export function modelServer(config: StackConfig, access: Connection, containerName: string): ModelServer {
+export function modelServer(
+  config: StackConfig,
+  engine: EngineInfo,
+  access: Connection,
+  containerName: string,
+): ModelServer {
   const published = ollamaUrl(access, config.ollamaBindAddress, config.ollamaPort);
   return {
     url: serviceUrl(access, { published, ...internal }),
@@ -75,6 +81,7 @@ export function modelServer(config: StackConfig, access: Connection, containerNa
       container: containerName,
       path: modelFolder,
       engine: config,
+      host: { name: engine.Name, root: engine.DockerRootDir },
     },
   };
 }

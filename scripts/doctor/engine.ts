@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { gpus } from "../../components/config/gpus.ts";
-import { engineInfo as gpuInfo, planRequest } from "../../components/planning/gpus/request.ts";
+import { engineInfo as plannedInfo } from "../../components/planning/engine-info.ts";
+import { planRequest } from "../../components/planning/gpus/request.ts";
 import { HostPorts } from "../../components/planning/ports/host-ports.ts";
-import { applicableCpuLimits, engineCpuLimits } from "../../components/planning/cpu-limits.ts";
+import { applicableCpuLimits } from "../../components/planning/cpu-limits.ts";
 import { explainEngine } from "../../engine/diagnostics.ts";
 import { queryEngine, type EngineAddress, EngineError, engineHost } from "../../engine/docker-cli.ts";
 import { formatBytes } from "../../engine/format-bytes.ts";
@@ -10,18 +11,13 @@ import { stackNames } from "../../engine/names.ts";
 import { hasComponent, type Settings } from "../stack/settings.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
-const engineInfo = engineCpuLimits.extend({
-  ...gpuInfo.shape,
-  ServerVersion: z.string(),
+const engineInfo = plannedInfo.extend({
   OperatingSystem: z.string().default(""),
   Architecture: z.string().default(""),
   Driver: z.string().default(""),
-  CgroupVersion: z.string().nullish(),
   CgroupDriver: z.string().nullish(),
-  SecurityOptions: z.array(z.string()).nullish(),
   MemoryLimit: z.boolean().nullish(),
   MemTotal: z.number(),
-  NCPU: z.number(),
 });
 type EngineInfo = z.output<typeof engineInfo>;
 

@@ -1,8 +1,5 @@
-import { z } from "zod";
 import type { StackConfig } from "../../config/keys.ts";
-
-/** The fields of `docker info` about CPUs. */
-export const engineCpus = z.object({ NCPU: z.number(), CgroupVersion: z.string().nullish() });
+import type { EngineInfo } from "../engine-info.ts";
 
 type Servers = Pick<StackConfig, "ollamaReplicas" | "ollamaCpus" | "models">;
 
@@ -12,7 +9,7 @@ type Servers = Pick<StackConfig, "ollamaReplicas" | "ollamaCpus" | "models">;
  */
 export function cpuContentionWarning(
   { ollamaReplicas, ollamaCpus, models }: Servers,
-  { NCPU, CgroupVersion }: z.output<typeof engineCpus>,
+  { NCPU, CgroupVersion }: Pick<EngineInfo, "NCPU" | "CgroupVersion">,
 ): string | undefined {
   if (ollamaReplicas === 1) return undefined;
   const share = Math.max(1, Math.floor(NCPU / ollamaReplicas));

@@ -1,5 +1,5 @@
-import { z } from "zod";
 import type { GpuChoice } from "../../config/gpus.ts";
+import type { EngineInfo } from "../engine-info.ts";
 
 /** An entry of `deviceRequests` of docker.Container. */
 export interface GpuRequest {
@@ -10,16 +10,8 @@ export interface GpuRequest {
   readonly capabilities?: string[];
 }
 
-/** The fields of `docker info` about GPUs. */
-export const engineInfo = z.object({
-  Runtimes: z.record(z.string(), z.unknown()).nullish(),
-  // Since Docker 28.2.
-  DiscoveredDevices: z.array(z.object({ Source: z.string(), ID: z.string() })).nullish(),
-});
-export type EngineInfo = z.output<typeof engineInfo>;
-
 /** The outcome of a choice on an engine: a request, none, or a problem. */
-export type GpuPlan =
+type GpuPlan =
   { readonly request: GpuRequest | undefined; readonly note?: string } | { readonly problem: string };
 
 const cdiKind = "nvidia.com/gpu=";
@@ -28,7 +20,10 @@ const cdiKind = "nvidia.com/gpu=";
  * The device request for the chosen GPUs. It always uses `deviceRequests`, because the provider's `gpus` cannot request
  * several ids ("0,1" becomes a count).
  */
-export function planRequest(choice: GpuChoice, { Runtimes, DiscoveredDevices }: EngineInfo): GpuPlan {
+export function planRequest(
+  choice: GpuChoice,
+  { Runtimes, DiscoveredDevices }: Pick<EngineInfo, "Runtimes" | "DiscoveredDevices">,
+): GpuPlan {
   if (choice === "none") return { request: undefined };
   const ids = typeof choice === "string" ? undefined : choice;
   const note =

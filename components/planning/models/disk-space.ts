@@ -9,6 +9,8 @@ export interface ModelVolume {
   readonly container: string;
   readonly path: string;
   readonly engine: EngineAddress;
+  /** Name of the engine's host, and the engine's folder there. */
+  readonly host: { readonly name: string; readonly root: string };
 }
 
 interface InspectedVolume {
@@ -29,11 +31,9 @@ export async function volumeExists(volume: Pick<ModelVolume, "name" | "engine">)
 export async function freeBytes(modelVolume: ModelVolume): Promise<number | undefined> {
   const inContainer = await freeInContainer(modelVolume);
   if (inContainer !== undefined) return inContainer;
-  const [host, volume] = await Promise.all([
-    hostOf(modelVolume.engine),
-    inspectVolume(modelVolume).catch(() => "unknown" as const),
-  ]);
-  if (host?.name !== hostname() || volume === "unknown") return undefined;
+  const { host } = modelVolume;
+  const volume = await inspectVolume(modelVolume).catch(() => "unknown" as const);
+  if (host.name !== hostname() || volume === "unknown") return undefined;
   if (volume === undefined) return await freeAt(host.root);
   if (volume.Driver !== "local") return undefined;
   const { type = "none", device = "" } = volume.Options ?? {};
@@ -52,16 +52,6 @@ async function freeInContainer({ container, path, engine }: ModelVolume): Promis
     // The last line: device, total kilobytes, used, free, ...
     const free = Number(text.trim().split("\n").at(-1)?.trim().split(/\s+/)[3]);
     return Number.isSafeInteger(free) ? free * 1024 : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function hostOf(engine: EngineAddress): Promise<{ name: string; root: string } | undefined> {
-  try {
-    const text = await queryEngine(["info", "--format", "{{.Name}}\t{{.DockerRootDir}}"], { engine });
-    const [name = "", root = ""] = text.trim().split("\t");
-    return { name, root };
   } catch {
     return undefined;
   }

@@ -1,16 +1,9 @@
-import { z } from "zod";
 import type { NeighbourAccess } from "../../config/keys.ts";
 import { isRemote } from "../../../engine/docker-cli.ts";
+import type { EngineInfo } from "../engine-info.ts";
 import { dropCommands, dropsForeignPackets, type PacketFilter } from "./packet-filter.ts";
 
-/** The fields of `docker info` about networking. */
-export const engineNetworking = z.object({
-  ServerVersion: z.string(),
-  OSType: z.string().nullish(),
-  OperatingSystem: z.string().nullish(),
-  SecurityOptions: z.array(z.string()).nullish(),
-});
-export type EngineNetworking = z.output<typeof engineNetworking>;
+type EngineNetworking = Pick<EngineInfo, "ServerVersion" | "OSType" | "OperatingSystem" | "SecurityOptions">;
 
 const CLOSED_SINCE = 28;
 /** Major version reported by engines built from moby's Go module, which exists since Docker 29. */

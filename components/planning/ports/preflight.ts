@@ -1,20 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { z } from "zod";
 import type { ParsedConfig, StackConfig } from "../../config/keys.ts";
-import { queryEngine, EngineError, engineHost } from "../../../engine/docker-cli.ts";
+import { EngineError, engineHost } from "../../../engine/docker-cli.ts";
 import { checkClientEnvironment, explainEngine } from "../../../engine/diagnostics.ts";
-import { applicableCpuLimits, engineCpuLimits } from "../cpu-limits.ts";
+import { applicableCpuLimits } from "../cpu-limits.ts";
+import { type EngineInfo, readEngineInfo } from "../engine-info.ts";
 import { requireAdopted } from "../last-objects.ts";
 import { HostPorts } from "./host-ports.ts";
 import { type StackNames, stackNameProblem } from "../../../engine/names.ts";
 import { chosenPorts, choosePort } from "./port-choice.ts";
 import { deployedPorts } from "./previous-ports.ts";
-import {
-  type EngineNetworking,
-  engineNetworking,
-  neighbourAccess,
-  neighbourWarning,
-} from "../network/neighbour-access.ts";
+import { neighbourAccess, neighbourWarning } from "../network/neighbour-access.ts";
 import { readPacketFilter } from "../network/packet-filter.ts";
 
 interface PortClaim {
@@ -29,15 +24,19 @@ interface PortClaim {
 
 /**
  * Fails early on problems that the provider would report midway through an update: the engine does not respond, or
- * something outside this stack holds a port. Runs at preview too. Returns the config with all ports resolved.
+ * something outside this stack holds a port. Runs at preview too. Returns the config with all ports resolved, and what
+ * the engine reports of itself.
  */
-export async function checkHost(config: ParsedConfig, names: StackNames): Promise<StackConfig> {
+export async function checkHost(
+  config: ParsedConfig,
+  names: StackNames,
+): Promise<{ readonly config: StackConfig; readonly engine: EngineInfo }> {
   const problem = stackNameProblem(pulumi.getStack()) ?? checkClientEnvironment(config);
   if (problem !== undefined) throw new pulumi.RunError(problem);
   let host: HostPorts;
   let engine: EngineInfo;
   try {
-    [host, engine] = await Promise.all([HostPorts.read(config), readEngine(config)]);
+    [host, engine] = await Promise.all([HostPorts.read(config), readEngineInfo(config)]);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new pulumi.RunError(explainEngine(config, error.message));
@@ -79,20 +78,14 @@ export async function checkHost(config: ParsedConfig, names: StackNames): Promis
   const ollamaPort = await portOf(host, ollama, [gateway.port, prometheus.port]);
   const gatewayPort = await portOf(host, gateway, [ollamaPort, prometheus.port]);
   const prometheusPort = await portOf(host, prometheus, [ollamaPort, gatewayPort]);
-  return { ...config, ...limits, ollamaPort, gatewayPort, prometheusPort, ...neighbours };
-}
-
-const engineInfo = engineNetworking.extend(engineCpuLimits.shape);
-type EngineInfo = z.output<typeof engineInfo>;
-
-async function readEngine(engine: ParsedConfig): Promise<EngineInfo> {
-  return engineInfo.parse(JSON.parse(await queryEngine(["info", "--format", "{{json .}}"], { engine })));
+  const ports = { ollamaPort, gatewayPort, prometheusPort };
+  return { config: { ...config, ...limits, ...ports, ...neighbours }, engine };
 }
 
 /** Warns about an engine that lets other hosts reach its containers. The production policy uses the result. */
 async function checkNeighbours(
   config: ParsedConfig,
-  engine: EngineNetworking,
+  engine: EngineInfo,
 ): Promise<Pick<StackConfig, "neighbourAccess">> {
   const access = await neighbourAccess(engine, engineHost(config), readPacketFilter);
   const warning = neighbourWarning(engine, access);

@@ -23,15 +23,15 @@ import { checkHost } from "../../planning/ports/preflight.ts";
 /** Declares a stack on a Docker engine, and returns its outputs. */
 export async function deployStack(parsed: ParsedConfig, projectRoot: string) {
   const names = stackNames(pulumi.getStack(), parsed);
-  const config = await checkHost(parsed, names);
-  const gpus = await planGpus(config);
+  const { config, engine } = await checkHost(parsed, names);
+  const gpus = planGpus(config, engine);
   deployTo(config);
   labelObjects();
   await requireVolumes(config, names.ollama);
   const certificates = await reportConfigErrors(() => certificatesVersion(config));
   const trust = await reportConfigErrors(() => findTrustedCertificates(config));
   const [access, toOllama] = [connectionTo(config, names.network), connectionToOllama(config, names.network)];
-  const plan = await planModels(config, toOllama, modelServer(config, toOllama, names.ollama));
+  const plan = await planModels(config, toOllama, modelServer(config, engine, toOllama, names.ollama));
 
   const { imagePlatform: platform, readyTimeoutSeconds, neighbourAccess } = config;
   const network = new ServiceNetwork("network", { networkName: names.network, neighbourAccess });

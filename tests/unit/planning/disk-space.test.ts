@@ -19,22 +19,21 @@ const place = {
 };
 const df = "container exec x-ollama df -Pk /root/.ollama";
 const noDf = { fails: 'exec: "df": executable file not found in $PATH: unknown' };
-const here = `${hostname()}\t${tmpdir()}\n`;
+const here = { name: hostname(), root: tmpdir() };
 const volume = (values: object) =>
   JSON.stringify([{ Driver: "local", Mountpoint: "/var/lib/none/of/that", Options: null, ...values }]);
 
-/** Returns the free bytes if the engine responds like this to `df`, `docker info` and `docker volume inspect`. */
+/** Returns the free bytes on a host if the engine responds like this to `df` and `docker volume inspect`. */
 async function measureFreeBytes(responses: {
   df?: FakeResponse;
-  info?: FakeResponse;
+  host?: typeof here;
   volume?: FakeResponse;
 }): Promise<number | undefined> {
   docker.mock({
     [df]: responses.df ?? noDf,
-    info: responses.info ?? here,
     "volume inspect models": responses.volume ?? { fails: "Error: No such volume: models" },
   });
-  return await freeBytes(place);
+  return await freeBytes({ ...place, host: responses.host ?? here });
 }
 
 /** Expects the free space of a folder of this machine, with a tolerance for writes in the meantime. */
@@ -65,15 +64,14 @@ describe("the free space for models", () => {
   it("is that of the volume's own folder if it has one", async () => {
     await expectFreeAt(
       "/",
-      await measureFreeBytes({ info: `${hostname()}\t/none\n`, volume: volume({ Mountpoint: "/" }) }),
+      await measureFreeBytes({ host: { ...here, root: "/none" }, volume: volume({ Mountpoint: "/" }) }),
     );
     const bind = volume({ Options: { type: "none", o: "bind", device: "/" } });
-    await expectFreeAt("/", await measureFreeBytes({ info: `${hostname()}\t/none\n`, volume: bind }));
+    await expectFreeAt("/", await measureFreeBytes({ host: { ...here, root: "/none" }, volume: bind }));
   });
 
   it.each([
-    ["the engine is on another machine", { info: `another-host\t${tmpdir()}\n` }],
-    ["the engine does not respond", { info: { fails: "Cannot connect to the Docker daemon" } }],
+    ["the engine is on another machine", { host: { ...here, name: "another-host" } }],
     ["the volume cannot be inspected", { volume: { fails: "context deadline exceeded" } }],
     ["a plugin manages the volume", { volume: volume({ Driver: "nfs" }) }],
     ["the volume is a file system that is not mounted", { volume: volume({ Options: { type: "tmpfs" } }) }],

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type EngineInfo, planRequest } from "../../../components/planning/gpus/request.ts";
+import { planRequest } from "../../../components/planning/gpus/request.ts";
+
+type EngineInfo = Parameters<typeof planRequest>[1];
 
 // The output of docker info for several engines.
 const bare: EngineInfo = { Runtimes: { runc: {} } };

@@ -63,7 +63,8 @@ beforeAll(async () => {
   await once(registry, "listening");
   source = `127.0.0.1:${String((registry.address() as AddressInfo).port)}/library/tiny:1b`;
   const engine = { dockerHost: "", dockerCertPath: "" };
-  const volume = { name: "x-models", container: "x-ollama", path: "/root/.ollama", engine };
+  const host = { name: "", root: "" };
+  const volume = { name: "x-models", container: "x-ollama", path: "/root/.ollama", engine, host };
   server = { url: await ollama.start(), volume };
 });
 afterAll(async () => {

@@ -1,15 +1,12 @@
 import { describe, expect, it } from "vitest";
-import {
-  type EngineNetworking,
-  neighbourAccess,
-  neighbourWarning,
-} from "../../../components/planning/network/neighbour-access.ts";
+import { neighbourAccess, neighbourWarning } from "../../../components/planning/network/neighbour-access.ts";
 import {
   dropCommands,
   dropsForeignPackets,
   type PacketFilter,
 } from "../../../components/planning/network/packet-filter.ts";
 
+type EngineNetworking = Parameters<typeof neighbourAccess>[0];
 const old: EngineNetworking = { ServerVersion: "20.10.24+dfsg1", OSType: "linux", OperatingSystem: "Debian" };
 
 // The output of iptables after the commands were run.
