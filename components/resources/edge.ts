@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { type Connection, isRemoteConnection, publishedUrl } from "../../engine/connection.ts";
+import { isRemoteConnection, publishedUrl } from "../../engine/connection.ts";
 import { edgePort, hasTls } from "../config/edge-modes.ts";
 import {
   caddyfile,
@@ -9,19 +9,11 @@ import {
   edgeHost,
   edgeOpenFiles,
 } from "./edge-config/caddyfile.ts";
-import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
-import type { NetworkToJoin } from "./network.ts";
-import { serviceContainer, type ContainerLimits } from "./container/service-container.ts";
+import { serviceContainer, type ServiceArgs } from "./container/service-container.ts";
 
-export interface EdgeArgs extends EdgeConfig {
-  /** Certificates to trust in addition to the image's. A change replaces the containers. */
-  readonly trust?: TrustedCertificates | undefined;
+export interface EdgeArgs extends EdgeConfig, ServiceArgs {
   /** Id of Caddy's image. A change replaces the container, the certificates stay. */
   readonly image: pulumi.Output<string>;
-  /** Name of the container and, with the suffix "-data", of the volume. A change replaces both. */
-  readonly containerName: string;
-  /** Network to join, under the alias `edgeHost`. A change replaces the container. */
-  readonly network: NetworkToJoin;
   /** Host address that the port is published at. A change replaces the container. */
   readonly bindAddress: string;
   /** Host port. A change replaces the container. */
@@ -30,11 +22,6 @@ export interface EdgeArgs extends EdgeConfig {
   readonly certificates: string;
   /** Changes with the certificates, so that they are reloaded. Changed in place. */
   readonly certificatesVersion: string;
-  /** Seconds after which an update fails if the edge is not ready. */
-  readonly readyTimeoutSeconds: number;
-  readonly limits: ContainerLimits;
-  /** How commands reach it. */
-  readonly access: Connection;
 }
 
 const dataFolder = "/data";

@@ -2,15 +2,23 @@ import type * as pulumi from "@pulumi/pulumi";
 import { DEFAULT_PORT } from "../../gateway/src/config/config.ts";
 import type { ProgramVariable } from "../config/gateway-environment.ts";
 
-interface GatewayVariablesArgs {
+/** The arguments that become variables. A change replaces the containers. */
+export interface GatewayVariablesArgs {
+  /** Parallel requests per server. */
   readonly parallel: number;
+  /** How long the servers keep an idle model loaded, such as "5m". */
   readonly keepAlive: string;
+  /** Whether it serves the web console. */
   readonly console: boolean;
-  /** The first is the default model. */
+  /** Required models; the first is the default. */
   readonly models: readonly string[];
+  /** Models to preload and keep in memory. */
   readonly keepLoaded: readonly string[];
+  /** Lowest level to log. */
   readonly logLevel: string;
+  /** Objective for the time to the first token, a bucket boundary in the metrics. */
   readonly objectiveFirstTokenSeconds: number;
+  /** SHA-256 in hexadecimal of a key that may read the metrics. */
   readonly metricsKeyDigest?: pulumi.Input<string> | undefined;
 }
 

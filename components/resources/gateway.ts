@@ -5,21 +5,17 @@ import * as pulumi from "@pulumi/pulumi";
 import { pulledImage } from "./container/pulled-image.ts";
 import { DEFAULT_PORT, readConfig } from "../../gateway/src/config/config.ts";
 import { namesInNetwork, replicas, shortStackName } from "../../engine/names.ts";
-import { type Connection, publishedUrl, serviceUrl } from "../../engine/connection.ts";
+import { publishedUrl, serviceUrl } from "../../engine/connection.ts";
 import { type Drain, drainedGateway } from "./container/drain-hooks.ts";
 import { edgeHost } from "./edge-config/caddyfile.ts";
 import { bundleGateway, gatewayContext } from "./gateway-image/bundle.ts";
-import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
 import type { GatewayEnvironment, ProgramVariable } from "../config/gateway-environment.ts";
-import type { NetworkToJoin } from "./network.ts";
-import { gatewayVariables } from "./gateway-variables.ts";
+import { gatewayVariables, type GatewayVariablesArgs } from "./gateway-variables.ts";
 import { gatewayKeys } from "./gateway-keys.ts";
 import { firstOf, type Replica, replicaContainers } from "./container/replicas.ts";
-import { readyAt, readyWhen, type ContainerLimits } from "./container/service-container.ts";
+import { readyAt, readyWhen, type ServiceArgs } from "./container/service-container.ts";
 
-export interface GatewayArgs {
-  /** Certificates to trust in addition to the image's. A change replaces the containers. */
-  readonly trust?: TrustedCertificates | undefined;
+export interface GatewayArgs extends ServiceArgs, GatewayVariablesArgs {
   /** Folder of the project with the gateway's sources. */
   readonly projectRoot: string;
   /** Image with Node 24 to build on. A change rebuilds the image and replaces the container. */
@@ -28,20 +24,8 @@ export interface GatewayArgs {
   readonly platform: string;
   /** Number of containers, replaced one at a time; more than one requires an edge (`behind`). */
   readonly replicas: number;
-  /** Name of the first container and, with a content hash as its tag, of the image. A change replaces both. */
-  readonly containerName: string;
-  /** Network to join, under the alias `gateway`, `gateway-2` and so on. A change replaces the container. */
-  readonly network: NetworkToJoin;
   /** Addresses of Ollama on that network. A change replaces the containers. */
   readonly servers: readonly Backend[];
-  /** Parallel requests per server. A change replaces the containers. */
-  readonly parallel: number;
-  /** How long the servers keep an idle model loaded, such as "5m". A change replaces the containers. */
-  readonly keepAlive: string;
-  /** Required models; the first is the default. A change replaces the container. */
-  readonly models: readonly string[];
-  /** Models to preload and keep in memory. A change replaces the container. */
-  readonly keepLoaded: readonly string[];
   /** Host address and port to publish it at, or the edge in front of it. A change replaces the containers. */
   readonly published: { readonly bindAddress: string; readonly port: number } | { readonly behind: Drain };
   /**
@@ -58,23 +42,10 @@ export interface GatewayArgs {
    * default, which allows any name if there are keys. A change replaces the containers.
    */
   readonly allowedHosts: readonly string[] | undefined;
-  /** Whether it serves the web console. A change replaces the containers. */
-  readonly console: boolean;
-  /** Objective for the time to the first token, a bucket boundary in the metrics. A change replaces the containers. */
-  readonly objectiveFirstTokenSeconds: number;
-  /** SHA-256 in hexadecimal of a key that may read the metrics. A change replaces the containers. */
-  readonly metricsKeyDigest?: pulumi.Input<string> | undefined;
   /** Server whose certificate the metrics report, in the gateway's format; empty for none. A change replaces the containers. */
   readonly watchedCertificate: string;
-  /** Lowest level to log. A change replaces the container. */
-  readonly logLevel: string;
   /** Further variables of the gateway. A change replaces the container. */
   readonly environment: GatewayEnvironment;
-  /** Seconds after which an update fails if the gateway is not ready. */
-  readonly readyTimeoutSeconds: number;
-  readonly limits: ContainerLimits;
-  /** How commands reach it. */
-  readonly access: Connection;
   /** Dependencies of its containers, such as models; its image is built meanwhile. */
   readonly after?: readonly pulumi.Resource[];
 }

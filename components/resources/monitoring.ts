@@ -10,36 +10,24 @@ import {
   rulesFile,
   type ScrapeSettings,
 } from "../../monitoring/prometheus-files.ts";
-import { type Connection, publishedUrl, serviceUrl } from "../../engine/connection.ts";
+import { publishedUrl, serviceUrl } from "../../engine/connection.ts";
 import type { StackConfig } from "../config/keys.ts";
-import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
 import { pulledImage } from "./container/pulled-image.ts";
-import { readyAt, serviceContainer, type ContainerLimits } from "./container/service-container.ts";
-import type { NetworkToJoin } from "./network.ts";
+import { readyAt, serviceContainer, type ServiceArgs } from "./container/service-container.ts";
 
-export interface MonitoringArgs extends Omit<ScrapeSettings, "self"> {
+export interface MonitoringArgs extends Omit<ScrapeSettings, "self">, ServiceArgs {
   /** Image of Prometheus. A change replaces the container and keeps the data. */
   readonly image: string;
   /** Platform of the image; empty means the engine's own. A change replaces image and container. */
   readonly platform: string;
   /** Image with Node.js that the engine has, for writing files. */
   readonly toolImage: pulumi.Input<string>;
-  /** Name of the container and, with the suffixes "-data" and "-config", of its volumes. A change replaces them. */
-  readonly containerName: string;
-  /** Network to join, under the alias `prometheus`. A change replaces the container. */
-  readonly network: NetworkToJoin;
   /** Port on the loopback of the engine's host. A change replaces the container. */
   readonly port: number;
   /** Maximum size of the data in MiB; the oldest is deleted first. A change replaces the container. */
   readonly retentionMiB: number;
   /** Key for the gateways' metrics. Changed in place. */
   readonly metricsKey: pulumi.Input<string>;
-  readonly trust?: TrustedCertificates | undefined;
-  /** Seconds after which an update fails if it is not ready. */
-  readonly readyTimeoutSeconds: number;
-  readonly limits: ContainerLimits;
-  /** How commands reach it. */
-  readonly access: Connection;
 }
 
 const bindAddress = "127.0.0.1";

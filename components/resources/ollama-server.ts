@@ -7,18 +7,16 @@ import { checkGpuMemory } from "./gpu-memory-check.ts";
 import type { GpuRequest } from "../planning/gpus/request.ts";
 import type { OllamaModel } from "./ollama-model.ts";
 import { type Drain, drainedServer } from "./container/drain-hooks.ts";
-import type { TrustedCertificates } from "../planning/trusted-certificates.ts";
 import type { ModelServer } from "../planning/models/plan.ts";
 import { replicas } from "../../engine/names.ts";
-import type { NetworkToJoin } from "./network.ts";
 import { firstOf, replicaContainers } from "./container/replicas.ts";
 import { pulledImage } from "./container/pulled-image.ts";
-import { readyAt, readyWhen, type ContainerLimits } from "./container/service-container.ts";
+import { readyAt, readyWhen, type ServiceArgs } from "./container/service-container.ts";
 
 /** The port that Ollama listens on inside its container. */
 export const ollamaInternalPort = 11434;
 
-export interface OllamaServerArgs {
+export interface OllamaServerArgs extends ServiceArgs {
   /** Image of the server, by tag or tag and digest. A change replaces the container and keeps the models. */
   readonly image: string;
   /** Platform of the image; empty means the engine's own. A change replaces image and container. */
@@ -27,10 +25,6 @@ export interface OllamaServerArgs {
   readonly replicas: number;
   /** How a replica is drained before it is replaced. */
   readonly drain: Drain;
-  /** Name of the first container and, with the suffix "-models", of the volume. A change replaces both. */
-  readonly containerName: string;
-  /** Network to join, under the alias `ollama`, `ollama-2` and so on. A change replaces the container. */
-  readonly network: NetworkToJoin;
   /** Host address at which the first container's port is published. A change replaces the container. */
   readonly bindAddress: string;
   /** Host port; 0 publishes none. A change replaces the container. */
@@ -39,8 +33,6 @@ export interface OllamaServerArgs {
   readonly hosts: readonly string[];
   /** Further variables; those set by other arguments take precedence. A change replaces the container. */
   readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
-  /** Certificates to trust in addition to the image's. A change replaces the containers. */
-  readonly trust?: TrustedCertificates | undefined;
   /** Parallel requests per loaded model. A change replaces the container. */
   readonly parallel: number;
   /** Default context of a model, tokens. A change replaces the container. */
@@ -55,9 +47,6 @@ export interface OllamaServerArgs {
   readonly retainModels: boolean;
   /** Whether the volume is protected from being deleted or replaced. Changed in place. */
   readonly protectModels: boolean;
-  /** Seconds after which an update fails if the server is not ready. */
-  readonly readyTimeoutSeconds: number;
-  readonly limits: ContainerLimits;
   /** How commands reach it. */
   readonly access: OllamaConnection;
 }

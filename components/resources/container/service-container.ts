@@ -5,9 +5,29 @@ import { splitHostsLine } from "../../config/hosts-line.ts";
 import type { Connection } from "../../../engine/connection.ts";
 import type { TrustedCertificates } from "../../planning/trusted-certificates.ts";
 import type { GpuRequest } from "../../planning/gpus/request.ts";
+import type { NetworkToJoin } from "../network.ts";
+
+/** Settings that all services of a stack have. */
+interface ServiceSettings {
+  /** Certificates to trust in addition to the image's. A change replaces the containers. */
+  readonly trust?: TrustedCertificates | undefined;
+  /** Seconds after which an update fails if the service is not ready. */
+  readonly readyTimeoutSeconds: number;
+  readonly limits: ContainerLimits;
+  /** How commands reach the engine and the service. */
+  readonly access: Connection;
+}
+
+/** Arguments that the components of all services have. */
+export interface ServiceArgs extends ServiceSettings {
+  /** Name of the first container; others, volumes and an image have it with a suffix. A change replaces all of them. */
+  readonly containerName: string;
+  /** Network to join. A change replaces the containers. */
+  readonly network: NetworkToJoin;
+}
 
 /** The settings in which a stack's containers differ; hardening and readiness checks are the same for all. */
-export interface ServiceContainerArgs {
+export interface ServiceContainerArgs extends ServiceSettings {
   /** Name of the container, unique on the host. A change replaces it. */
   readonly name: string;
   /** Id of the image. A change replaces the container. */
@@ -28,8 +48,6 @@ export interface ServiceContainerArgs {
   readonly gpus?: GpuRequest | undefined;
   /** Folder on the engine's host and its read-only mount path. A change replaces the container. */
   readonly folder?: { readonly source: string; readonly path: string };
-  /** Certificates to trust in addition to the image's. A change replaces the container. */
-  readonly trust?: TrustedCertificates | undefined;
   /** "user" or "user:group" it runs as; the image's own by default. A change replaces the container. */
   readonly user?: string;
   /** Capabilities to add, such as "CAP_NET_BIND_SERVICE"; none by default. A change replaces the container. */
@@ -38,13 +56,8 @@ export interface ServiceContainerArgs {
   readonly healthCommand?: readonly string[];
   /** Commands that wait until it is ready, and drain it. */
   readonly ready: Ready;
-  /** How commands reach the engine and the service. */
-  readonly access: Connection;
-  /** Seconds after which an update fails if it is not ready. */
-  readonly readyTimeoutSeconds: number;
   /** Seconds between SIGTERM and SIGKILL, for requests in flight. A change replaces the container. */
   readonly stopGraceSeconds: number;
-  readonly limits: ContainerLimits;
 }
 
 /** A volume and its mount path. */
