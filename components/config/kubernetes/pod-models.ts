@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ParsedConfig } from "../keys.ts";
+import { changesOf } from "../models/model-record.ts";
 import type { ModelChanges } from "../models/models.ts";
 
 // The list of models that a pod's model keeper reads, and the state that it writes.
@@ -37,19 +38,18 @@ export function podModels({ models, pullStallSeconds, retainModels }: ParsedConf
   const names = new Set(models.map(({ name }) => name));
   return {
     stallSeconds: pullStallSeconds,
-    models: models.map(({ name, source = name, insecure = false, digest, retain, ...own }) => ({
-      name,
-      source,
-      insecure,
-      ...(digest === undefined ? {} : { digest }),
-      changes: {
-        ...(own.parameters === undefined ? {} : { parameters: own.parameters }),
-        ...(own.template === undefined ? {} : { template: own.template }),
-        ...(own.system === undefined ? {} : { system: own.system }),
-      },
-      keepSource: names.has(source),
-      retain: retain ?? retainModels,
-    })),
+    models: models.map((model) => {
+      const { name, source = name, insecure = false, digest, retain = retainModels } = model;
+      return {
+        name,
+        source,
+        insecure,
+        ...(digest === undefined ? {} : { digest }),
+        changes: changesOf(model),
+        keepSource: names.has(source),
+        retain,
+      };
+    }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ModelChanges } from "./models.ts";
+import type { ModelChanges, ModelConfig } from "./models.ts";
 
 /** The output of a model's installation, which Pulumi keeps in its state. */
 export const modelRecord = z.object({
@@ -26,6 +26,15 @@ export function parseRecord(stdout: string | undefined): ModelRecord | undefined
   } catch {
     return undefined;
   }
+}
+
+/** The overrides that a model's config has. */
+export function changesOf({ parameters, template, system }: ModelConfig): ModelChanges {
+  return {
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(template === undefined ? {} : { template }),
+    ...(system === undefined ? {} : { system }),
+  };
 }
 
 /** Formats changes for a record. */

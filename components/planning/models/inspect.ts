@@ -1,6 +1,6 @@
 import { formatBytes } from "../../../engine/format-bytes.ts";
 import type { InstalledModel } from "../../config/models/installed-models.ts";
-import { changesText, type ModelRecord } from "../../config/models/model-record.ts";
+import { changesOf, changesText, type ModelRecord } from "../../config/models/model-record.ts";
 import type { ModelChanges, ModelConfig } from "../../config/models/models.ts";
 import { sourceKind } from "../../config/models/model-source.ts";
 import type { Layer, SourceState, ModelRegistryClient } from "./registry-client.ts";
@@ -99,14 +99,6 @@ export async function inspectModel(model: ModelConfig, context: InspectionContex
         ? undefined
         : `Model ${name}: its tag moved in the registry, from ${short(move.from)} to ${short(move.to)}. The installed version stays; to update it: ${context.updateCommand ?? "npm run up -- --update-models"}`,
     unreachable: upstream !== undefined && "unreachable" in upstream ? upstream.unreachable : undefined,
-  };
-}
-
-function changesOf({ parameters, template, system }: ModelConfig): ModelChanges {
-  return {
-    ...(parameters === undefined ? {} : { parameters }),
-    ...(template === undefined ? {} : { template }),
-    ...(system === undefined ? {} : { system }),
   };
 }
 
