@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ClusterAddress } from "../../../cluster/address.ts";
 import { Kubectl } from "../../../cluster/kubectl.ts";
-import { listPods, type StartStep } from "../../../cluster/pods.ts";
+import { listPods, type PodState } from "../../../cluster/pods.ts";
 import { type KeeperState, parseKeeperState, stateFile } from "../../config/kubernetes/pod-models.ts";
 
 const statefulSet = z.object({
@@ -18,15 +18,9 @@ const statefulSet = z.object({
     .default({}),
 });
 
-export interface Pod {
-  readonly name: string;
+export interface Pod extends Pick<PodState, "name" | "isReady" | "waiting" | "startStep"> {
   /** Whether it has the StatefulSet's current revision. */
   readonly isUpdated: boolean;
-  readonly isReady: boolean;
-  /** Why it does not run yet, as reported by Kubernetes. */
-  readonly waiting: string | undefined;
-  /** What its start takes time for; undefined for anything else. */
-  readonly startStep: StartStep | undefined;
   /** Its model keeper's state; undefined while that does not run. */
   readonly state: KeeperState | undefined;
 }
