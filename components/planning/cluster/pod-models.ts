@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { ClusterError, Kubectl } from "../../../cluster/kubectl.ts";
+import { Kubectl } from "../../../cluster/kubectl.ts";
 import { listPods } from "../../../cluster/pods.ts";
 import { formatBytes } from "../../../engine/format-bytes.ts";
 import { enumerate } from "../../config/enumerate.ts";
@@ -36,6 +36,8 @@ export interface PodModelPlan {
 /**
  * Determines and logs which models each Ollama pod will pull and delete. Fails if its registry lacks a model or has it
  * with a digest other than the pinned one.
+ *
+ * @throws ClusterError when the cluster does not respond
  */
 export async function planPodModels(
   config: ParsedConfig,
@@ -44,13 +46,7 @@ export async function planPodModels(
 ): Promise<void> {
   const { kubeconfig, kubeContext: context } = config;
   const kubectl = new Kubectl({ kubeconfig, context, namespace });
-  let pods;
-  try {
-    pods = await readRecords(kubectl, replicas);
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error;
-    throw new pulumi.RunError(error.message);
-  }
+  const pods = await readRecords(kubectl, replicas);
   const hosts = await containerHosts({ ...config, dockerHost: "", dockerCertPath: "" });
   const plan = await comparePods(config, pods, withCache(new ModelRegistryClient(hosts)));
   if (plan.problems.length > 0) throw new pulumi.RunError(plan.problems.join("\n"));

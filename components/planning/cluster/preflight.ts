@@ -22,17 +22,13 @@ const names = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.
 /**
  * Fails early on what would break or stall an update midway: an unreachable or outdated cluster, missing permissions,
  * missing kinds or storage class, unschedulable pods. Runs at preview too, and changes nothing.
+ *
+ * @throws ClusterError when the cluster does not respond
  */
 export async function requireFitCluster(demand: ClusterDemand): Promise<void> {
-  let findings;
-  try {
-    findings = await inspectCluster(demand);
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error;
-    throw new pulumi.RunError(error.message);
-  }
-  for (const warning of findings.warnings) await pulumi.log.warn(warning);
-  if (findings.problems.length > 0) throw new pulumi.RunError(findings.problems.join("\n"));
+  const { warnings, problems } = await inspectCluster(demand);
+  for (const warning of warnings) await pulumi.log.warn(warning);
+  if (problems.length > 0) throw new pulumi.RunError(problems.join("\n"));
 }
 
 /** Checks a cluster and returns the findings. @throws ClusterError when the cluster does not respond */

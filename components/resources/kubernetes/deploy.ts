@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { clusterNamespace } from "../../../engine/names.ts";
 import type { ParsedConfig } from "../../config/keys.ts";
 import { recordedClusterType } from "../../../cluster/identity.ts";
+import { ClusterError } from "../../../cluster/kubectl.ts";
 import { demandOf } from "../../planning/cluster/demand.ts";
 import { clusterIdentity } from "../../planning/cluster/identity.ts";
 import { warnOfChangedClaims } from "../../planning/cluster/model-claims.ts";
@@ -23,6 +24,16 @@ class RecordedCluster extends pulumi.ComponentResource {
 /** Checks the cluster, logs what the pods will pull, declares the stack, and returns its outputs. */
 export async function deployStack(config: ParsedConfig, projectRoot: string) {
   const namespace = clusterNamespace(pulumi.getStack(), config.namespace);
+  const identity = await plan(config, namespace).catch((error: unknown) => {
+    // Pulumi prints it without a stack trace.
+    throw error instanceof ClusterError ? new pulumi.RunError(error.message) : error;
+  });
+  new RecordedCluster("cluster-identity", identity);
+  return { ...declareStack(config, projectRoot, identity.clusterId), ...identity };
+}
+
+/** Checks the cluster and logs what the update does there. Returns the cluster's identity. */
+async function plan(config: ParsedConfig, namespace: string) {
   // It must be possible to revoke a leaked key even if a model or a node is missing.
   if (process.env["OLLAMA_STACK_KEYS_ONLY"] !== "true") {
     const demand = demandOf(config, namespace);
@@ -30,7 +41,5 @@ export async function deployStack(config: ParsedConfig, projectRoot: string) {
     await planPodModels(config, namespace, demand.replicas);
     await warnOfChangedClaims(config);
   }
-  const identity = await clusterIdentity(config);
-  new RecordedCluster("cluster-identity", identity);
-  return { ...declareStack(config, projectRoot, identity.clusterId), ...identity };
+  return await clusterIdentity(config);
 }
