@@ -18,7 +18,8 @@ interface Hint {
   readonly harmless: (value: unknown) => boolean;
 }
 
-export const refused = { code: "unsupported_parameter" satisfies ErrorCode };
+/** Marks an issue as a value that is valid but unsupported. */
+export const unsupportedParams = { code: "unsupported_parameter" } as const satisfies { code: ErrorCode };
 
 const hints = new WeakMap<z.ZodType, Hint>();
 
@@ -163,7 +164,13 @@ function ignoredFields(
       return NONE;
     }
     if (found?.harmless(field) === false && current.strict) {
-      issues.push({ code: "custom", message: found.reason, params: refused, input: field, path: [name] });
+      issues.push({
+        code: "custom",
+        message: found.reason,
+        params: unsupportedParams,
+        input: field,
+        path: [name],
+      });
       return NONE;
     }
     (names ??= []).push(name);

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import { ApiError } from "../../errors.ts";
+import { ApiError, type ErrorCode } from "../../errors.ts";
 import { exactLiteral, isJsonObject } from "../../lib/json/exact-numbers.ts";
 import { type JsonPath, writePath } from "../../lib/json/path.ts";
-import { type ValidationMode, withMode, refused as unsupportedParams, withoutIgnored } from "./parameters.ts";
+import { type ValidationMode, unsupportedParams, withMode, withoutIgnored } from "./parameters.ts";
 import { PrunedSchemaCache } from "./schema-cache.ts";
 
 /** A known parameter that is unsupported: rejected by name if it would change the response. */
@@ -97,7 +97,8 @@ function toBodyError(issue: z.core.$ZodIssue, above: JsonPath): ApiError {
   const path = [...above, ...issue.path];
   const param = writePath(path);
   const inside = param === "" ? "the request body" : `'${param}'`;
-  const details = param === "" ? {} : { param };
+  const error = (code: ErrorCode, message: string): ApiError =>
+    new ApiError(code, { message: `${message}.`, ...(param === "" ? {} : { param }) });
   switch (issue.code) {
     case "unrecognized_keys": {
       const unknown = writePath([...path, issue.keys[0] ?? ""]);
@@ -107,36 +108,32 @@ function toBodyError(issue: z.core.$ZodIssue, above: JsonPath): ApiError {
       });
     }
     case "invalid_union": {
-      if (issue.discriminator !== undefined)
-        return toVariantError(issue, issue.discriminator, inside, details);
+      if (issue.discriminator !== undefined) {
+        const input = issue.input as Readonly<Record<string, unknown>> | undefined;
+        return input?.[issue.discriminator] === undefined
+          ? error("missing_required_parameter", `Missing required parameter: ${inside}`)
+          : error("invalid_value", `Invalid value for ${inside}: expected one of ${variantsOf(issue)}`);
+      }
       const nearest = nearestVariant(issue.errors);
       return nearest === undefined
-        ? new ApiError("invalid_value", {
-            message: `Invalid value for ${inside}: ${issue.message}.`,
-            ...details,
-          })
+        ? error("invalid_value", `Invalid value for ${inside}: ${issue.message}`)
         : toBodyError(nearest, path);
     }
-    case "invalid_type":
-      if (issue.input === undefined && path.length > 0) {
-        return new ApiError("missing_required_parameter", {
-          message: `Missing required parameter: ${inside}.`,
-          ...details,
-        });
-      }
-      if (exactLiteral(issue.input) !== undefined)
-        return outOfRange(exactLiteral(issue.input), inside, details);
-      return new ApiError("invalid_type", {
-        message: `Invalid type for ${inside}: ${issue.message}.`,
-        ...details,
-      });
+    case "invalid_type": {
+      if (issue.input === undefined && path.length > 0)
+        return error("missing_required_parameter", `Missing required parameter: ${inside}`);
+      // An integer beyond JavaScript's precision.
+      const literal = exactLiteral(issue.input);
+      return literal === undefined
+        ? error("invalid_type", `Invalid type for ${inside}: ${issue.message}`)
+        : error("invalid_value", `Invalid value for ${inside}: ${literal} is out of range`);
+    }
     case "custom": {
-      const code =
-        issue.params?.["code"] === "unsupported_parameter" ? "unsupported_parameter" : "invalid_value";
-      return new ApiError(code, {
-        message: `Unsupported value for ${inside}: ${issue.message}.`,
-        ...details,
-      });
+      const isUnsupported = issue.params?.["code"] === unsupportedParams.code;
+      return error(
+        isUnsupported ? unsupportedParams.code : "invalid_value",
+        `Unsupported value for ${inside}: ${issue.message}`,
+      );
     }
     case "invalid_element":
     case "invalid_format":
@@ -145,40 +142,14 @@ function toBodyError(issue: z.core.$ZodIssue, above: JsonPath): ApiError {
     case "not_multiple_of":
     case "too_big":
     case "too_small":
-      return new ApiError("invalid_value", {
-        message: `Invalid value for ${inside}: ${issue.message}.`,
-        ...details,
-      });
+      return error("invalid_value", `Invalid value for ${inside}: ${issue.message}`);
   }
 }
 
-/** An integer beyond JavaScript's precision. */
-function outOfRange(literal = "", inside: string, details: { readonly param?: string }): ApiError {
-  return new ApiError("invalid_value", {
-    message: `Invalid value for ${inside}: ${literal} is out of range.`,
-    ...details,
-  });
-}
-
-/** The key that selects a variant is missing or unknown. */
-function toVariantError(
-  issue: z.core.$ZodIssueInvalidUnion,
-  key: string,
-  inside: string,
-  details: { readonly param?: string },
-): ApiError {
-  if ((issue.input as Readonly<Record<string, unknown>> | undefined)?.[key] === undefined) {
-    return new ApiError("missing_required_parameter", {
-      message: `Missing required parameter: ${inside}.`,
-      ...details,
-    });
-  }
+/** The values of the key that selects a variant of a union. */
+function variantsOf(issue: z.core.$ZodIssueInvalidUnion): string {
   const variants = "options" in issue ? (issue.options ?? []) : [];
-  const known = variants.map((variant) => JSON.stringify(variant)).join("|");
-  return new ApiError("invalid_value", {
-    message: `Invalid value for ${inside}: expected one of ${known}.`,
-    ...details,
-  });
+  return variants.map((variant) => JSON.stringify(variant)).join("|");
 }
 
 /** If no variant of a union matches, the closest one gives the best error. */
