@@ -91,6 +91,26 @@ export class ApiError extends Error {
   }
 }
 
+/** @param problem what is wrong with the value, and what to send instead, with the final period */
+export function invalidValue(param: string, problem: string): ApiError {
+  return new ApiError("invalid_value", { message: `Invalid value for '${param}': ${problem}`, param });
+}
+
+/** @param problem why the value is not supported, and what to send instead, with the final period */
+export function unsupportedValue(param: string, problem: string): ApiError {
+  return new ApiError("unsupported_parameter", {
+    message: `Unsupported value for '${param}': ${problem}`,
+    param,
+  });
+}
+
+export function missingParameter(param: string): ApiError {
+  return new ApiError("missing_required_parameter", {
+    message: `Missing required parameter: '${param}'.`,
+    param,
+  });
+}
+
 /** @param name as sent by the client */
 export function modelNotFound(name: string, detail: ErrorDetail = {}): ApiError {
   return new ApiError("model_not_found", {

@@ -1,6 +1,6 @@
 import type { ApiAdapter } from "../apis/adapter.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
-import { ApiError } from "../errors.ts";
+import { type ApiError, invalidValue } from "../errors.ts";
 
 /**
  * Rejects a `context` of `/api/generate` with token IDs outside the model's vocabulary: Ollama's runner looks them up
@@ -46,8 +46,5 @@ function highest(tokens: readonly number[]): number {
 }
 
 function invalidContext(reason: string): ApiError {
-  return new ApiError("invalid_value", {
-    message: `Invalid value for 'context': ${reason}. Send the 'context' of an earlier response of the same model.`,
-    param: "context",
-  });
+  return invalidValue("context", `${reason}. Send the 'context' of an earlier response of the same model.`);
 }

@@ -1,6 +1,6 @@
 import type { AppContext } from "../app-context.ts";
 import type { NeededContext } from "../backends/loaded-models.ts";
-import { ApiError } from "../errors.ts";
+import { ApiError, invalidValue } from "../errors.ts";
 import { keepAliveMs } from "../ollama/keep-alive.ts";
 import { isLoadOnly } from "../ollama/load-only.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
@@ -78,11 +78,10 @@ function longerKeepAlive(
 ): string | undefined {
   const requestedMs = keepAliveMs(keepAlive);
   if (requestedMs === undefined) {
-    throw new ApiError("invalid_value", {
-      message:
-        "Invalid value for 'keep_alive': it is not a duration. Send a number of seconds, or a text such as \"10m\".",
-      param: "keep_alive",
-    });
+    throw invalidValue(
+      "keep_alive",
+      'it is not a duration. Send a number of seconds, or a text such as "10m".',
+    );
   }
   // Before the first probe, the model's remaining lifetime is unknown and may be longer.
   if (!backends.probed) return undefined;

@@ -1,6 +1,6 @@
 import type { ResponsesTool } from "../apis/openai-responses/tool-schema.ts";
 import { withOriginalType } from "../apis/openai-responses/unknown-variant.ts";
-import { ApiError } from "../errors.ts";
+import { invalidValue } from "../errors.ts";
 import type { StoredItem } from "./stored-conversation.ts";
 
 /** Selects a page of items. */
@@ -22,11 +22,12 @@ const MAX_LIMIT = 100;
 export function listItems(items: readonly StoredItem[], { limit, order = "desc", after }: ItemQuery): object {
   const count = limit === undefined ? DEFAULT_LIMIT : Number(limit);
   if (!Number.isInteger(count) || count < 1 || count > MAX_LIMIT)
-    throw invalid("limit", `must be a whole number from 1 to ${MAX_LIMIT}`);
-  if (order !== "asc" && order !== "desc") throw invalid("order", "must be 'asc' or 'desc'");
+    throw invalidValue("limit", `it must be a whole number from 1 to ${MAX_LIMIT}.`);
+  if (order !== "asc" && order !== "desc") throw invalidValue("order", "it must be 'asc' or 'desc'.");
   const ordered = order === "asc" ? items : items.toReversed();
   const start = after === undefined ? 0 : ordered.findIndex((item) => idOf(item) === after) + 1;
-  if (after !== undefined && start === 0) throw invalid("after", "must be the id of an item of the list");
+  if (after !== undefined && start === 0)
+    throw invalidValue("after", "it must be the id of an item of the list.");
   const data = ordered.slice(start, start + count);
   return {
     object: "list",
@@ -61,8 +62,4 @@ function shownTool(tool: ResponsesTool): object {
 
 function idOf(item: StoredItem | undefined): string | undefined {
   return item !== undefined && "id" in item ? (item.id ?? undefined) : undefined;
-}
-
-function invalid(param: string, expected: string): ApiError {
-  return new ApiError("invalid_value", { message: `Invalid value for '${param}': it ${expected}.`, param });
 }

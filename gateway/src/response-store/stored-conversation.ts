@@ -1,4 +1,5 @@
-import { ApiError } from "../errors.ts";
+import { ApiError, invalidValue, missingParameter } from "../errors.ts";
+import { MAX_MESSAGES } from "../apis/openai-chat/schema.ts";
 import type { Storage } from "../apis/openai-responses/adapter.ts";
 import type { ResponsesItem } from "../apis/openai-responses/input-schema.ts";
 import { newItemId } from "../apis/openai-responses/output-items.ts";
@@ -48,9 +49,6 @@ interface StoredConversation extends Storage {
   readonly earlierCost: number;
 }
 
-// The same limit as for the input of a request.
-const MAX_ITEMS = 2048;
-
 // Overhead per item.
 const ITEM_COST = 512;
 
@@ -82,16 +80,13 @@ export function openConversation(
   }
   const earlier = previous === undefined ? [] : conversationOf(previous);
   if (input.length + earlier.length === 0) {
-    throw new ApiError("missing_required_parameter", {
-      message: "Missing required parameter: 'input'.",
-      param: "input",
-    });
+    throw missingParameter("input");
   }
-  if (input.length + earlier.length > MAX_ITEMS) {
-    throw new ApiError("invalid_value", {
-      message: `Invalid value for 'previous_response_id': the conversation has more than ${MAX_ITEMS} items. Start a new one.`,
-      param: "previous_response_id",
-    });
+  if (input.length + earlier.length > MAX_MESSAGES) {
+    throw invalidValue(
+      "previous_response_id",
+      `the conversation has more than ${MAX_MESSAGES} items. Start a new one.`,
+    );
   }
   const keep = (response: FinishedResponse): boolean => {
     const { id, output, ...rest } = response;

@@ -3,7 +3,7 @@ import type * as z from "zod";
 import type { IgnoredParameters } from "../apis/common/parameters.ts";
 import { parseBody } from "../apis/common/validation.ts";
 import type { AppContext } from "../app-context.ts";
-import { ApiError } from "../errors.ts";
+import { unsupportedValue } from "../errors.ts";
 import { setIgnoredHeader } from "../generation/ignored-header.ts";
 
 /** Collects the parameters that an adapter ignores; rejects them with STRICT_PARAMETERS. */
@@ -11,15 +11,12 @@ export function ignoredParameters(
   { config }: Pick<AppContext, "config">,
   { record }: FastifyRequest,
 ): IgnoredParameters {
-  return config.STRICT_PARAMETERS === "on" ? refusing : record;
+  return config.STRICT_PARAMETERS === "on" ? rejecting : record;
 }
 
-const refusing: IgnoredParameters = {
+const rejecting: IgnoredParameters = {
   ignore(param) {
-    throw new ApiError("unsupported_parameter", {
-      message: `Unsupported value for '${param}': the gateway does not support it. Leave it out.`,
-      param,
-    });
+    throw unsupportedValue(param, "the gateway does not support it. Leave it out.");
   },
 };
 

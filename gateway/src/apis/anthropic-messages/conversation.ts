@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { unsupportedValue } from "../../errors.ts";
 import type { OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
 import { omissionNote } from "../common/omitted-images.ts";
 import { joinInstructions, reminder } from "../common/system-messages.ts";
@@ -249,11 +249,6 @@ const UPLOAD: Unreadable = {
 
 /** @throws ApiError if it must not be omitted */
 function omit({ what, why, advice }: Unreadable, draft: Draft, refuse: string | undefined): void {
-  if (refuse !== undefined) {
-    throw new ApiError("unsupported_parameter", {
-      message: `Unsupported value for '${refuse}': ${why}. ${advice}`,
-      param: refuse,
-    });
-  }
+  if (refuse !== undefined) throw unsupportedValue(refuse, `${why}. ${advice}`);
   draft.texts.push(omissionNote(what, why));
 }

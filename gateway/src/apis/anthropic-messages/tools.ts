@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { ApiError } from "../../errors.ts";
+import { type ApiError, invalidValue, unsupportedValue } from "../../errors.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
 import type { Tool } from "../common/tool-choice.ts";
 import { MAX_TOOLS } from "../openai-chat/schema.ts";
@@ -56,7 +56,12 @@ export function offeredTools(
     if (typeof content === "string") continue;
     for (const block of content ?? []) applyChange(block, known);
   }
-  if (known.size > MAX_TOOLS) throw tooManyTools();
+  if (known.size > MAX_TOOLS) {
+    throw invalidValue(
+      "messages",
+      `with the tools that they add, there are more than ${MAX_TOOLS}. Send fewer.`,
+    );
+  }
   const all = [...known.values()];
   // Show deferred tools if the tool that would find them is omitted or missing.
   const isSearchOmitted = [...omitted.keys()].some((name) => name.includes("(tool_search_tool_"));
@@ -76,17 +81,10 @@ function isCustom(tool: NonNullable<ConversationRequest["tools"]>[number]): tool
 }
 
 function notRunError(why: string): ApiError {
-  return new ApiError("unsupported_parameter", {
-    message: `Unsupported value for 'tool_choice': ${why}, and the gateway runs no tools. Let the model choose, or name a tool of your own.`,
-    param: "tool_choice",
-  });
-}
-
-function tooManyTools(): ApiError {
-  return new ApiError("invalid_value", {
-    message: `Invalid value for 'messages': with the tools that they add, there are more than ${MAX_TOOLS}. Send fewer.`,
-    param: "messages",
-  });
+  return unsupportedValue(
+    "tool_choice",
+    `${why}, and the gateway runs no tools. Let the model choose, or name a tool of your own.`,
+  );
 }
 
 function toOllamaTool({ name, description, input_schema: parameters }: ShownTool): Tool {

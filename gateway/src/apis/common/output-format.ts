@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { invalidValue } from "../../errors.ts";
 import { safeSchema } from "../../json-schema/safe-schema-cache.ts";
 
 /** Constraint on the response. */
@@ -29,8 +29,5 @@ export function nativeFormat(format: unknown): OutputFormat {
   if (typeof format === "object" && !Array.isArray(format)) {
     return schemaFormat(format as Readonly<Record<string, unknown>>, "format");
   }
-  throw new ApiError("invalid_value", {
-    message: "Invalid value for 'format': it is neither \"json\" nor a JSON Schema. Send one of the two.",
-    param: "format",
-  });
+  throw invalidValue("format", 'it is neither "json" nor a JSON Schema. Send one of the two.');
 }

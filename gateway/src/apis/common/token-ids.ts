@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { ApiError, type Subject } from "../../errors.ts";
+import { type Subject, unsupportedValue } from "../../errors.ts";
 
 const REASON = "token IDs are not supported, as they differ between models. Send text";
 
@@ -17,8 +17,5 @@ export function textsIn(
   const texts = typeof input === "string" ? [input] : input;
   // The schema rejects mixtures.
   if (texts.every((each) => typeof each === "string")) return [...texts];
-  throw new ApiError("unsupported_parameter", {
-    message: `Unsupported value for '${param}': ${REASON}.`,
-    param,
-  });
+  throw unsupportedValue(param, `${REASON}.`);
 }

@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { ApiError, invalidValue } from "../../errors.ts";
 import { makeSafeCalls } from "../../json-schema/make-safe.ts";
 import type { OllamaEvent, OllamaToolCall } from "../../ollama/types.ts";
 import type { OutputFormat } from "./output-format.ts";
@@ -73,10 +73,7 @@ function toolNamed(name: string, tools: readonly Tool[]): Tool {
 }
 
 function noSuchFunction(): ApiError {
-  return new ApiError("invalid_value", {
-    message: "Invalid value for 'tool_choice': 'tools' has no such function.",
-    param: "tool_choice",
-  });
+  return invalidValue("tool_choice", "'tools' has no such function.");
 }
 
 function onlyFirstCall(): (event: OllamaEvent) => OllamaEvent {

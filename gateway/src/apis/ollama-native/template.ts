@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { type ApiError, invalidValue } from "../../errors.ts";
 
 const MAX_LENGTH = 65_536;
 const MAX_RANGE_DEPTH = 3;
@@ -48,7 +48,7 @@ interface TemplateData {
  */
 export function checkTemplate(template: unknown, data: TemplateData): void {
   if (typeof template !== "string") return;
-  if (template.length > MAX_LENGTH) throw refusal("it is too long");
+  if (template.length > MAX_LENGTH) throw invalidTemplate("it is too long");
   const images = Array.isArray(data.images) ? (data.images as unknown[]) : [];
   const repetitions = USUAL_MESSAGES + images.length;
   const written = [data.prompt, data.system, data.suffix, ...images].reduce<number>(
@@ -61,12 +61,12 @@ export function checkTemplate(template: unknown, data: TemplateData): void {
   for (const { text, action } of partsOf(template)) {
     const writes = action === "" || CONTROL.test(action) ? 0 : written * growthOf(action);
     output += (text + action.length + writes) * repetitions ** depth;
-    if (output > MAX_OUTPUT) throw refusal("it repeats the request too often");
+    if (output > MAX_OUTPUT) throw invalidTemplate("it repeats the request too often");
     if (/^(?:if|with)\b/.test(action)) open.push("branch");
     else if (/^range\b/.test(action)) {
       if (!RANGE_OVER_FIELD.test(action.slice("range".length).trim()))
-        throw refusal("it repeats something else than parts of the conversation");
-      if (depth === MAX_RANGE_DEPTH) throw refusal("it nests too deeply");
+        throw invalidTemplate("it repeats something else than parts of the conversation");
+      if (depth === MAX_RANGE_DEPTH) throw invalidTemplate("it nests too deeply");
       open.push("range");
       depth += 1;
     } else if (/^end\b/.test(action) && open.pop() === "range") depth -= 1;
@@ -96,19 +96,20 @@ function* partsOf(template: string): Generator<{ readonly text: number; readonly
 /** A comment that continues after braces could hide an action. */
 function ended(comment: string): "" {
   if (comment.length < "/**/".length || !comment.endsWith("*/"))
-    throw refusal("it has braces within a comment");
+    throw invalidTemplate("it has braces within a comment");
   return "";
 }
 
 function checked(action: string): string {
   const plain = action.replace(LITERAL, (_literal, ...ends: (string | undefined)[]) => {
-    if (ends.slice(0, 3).includes("")) throw refusal("it has braces or a line break within a text in quotes");
+    if (ends.slice(0, 3).includes(""))
+      throw invalidTemplate("it has braces or a line break within a text in quotes");
     return "0";
   });
   for (const [word] of plain.matchAll(WORD))
-    if (!WORDS.has(word)) throw refusal(`it uses '${word.slice(0, 40)}'`);
+    if (!WORDS.has(word)) throw invalidTemplate(`it uses '${word.slice(0, 40)}'`);
   if (/(?<![.$\w])json\b/.test(plain) && !JSON_WRITTEN.test(plain))
-    throw refusal("it uses the result of 'json' for something else than writing it");
+    throw invalidTemplate("it uses the result of 'json' for something else than writing it");
   return plain;
 }
 
@@ -116,9 +117,6 @@ function growthOf(action: string): number {
   return JSON_WRITTEN.test(action) ? JSON_GROWTH : 1;
 }
 
-function refusal(why: string): ApiError {
-  return new ApiError("invalid_value", {
-    message: `Invalid value for 'template': ${why}. Put it into the model's Modelfile.`,
-    param: "template",
-  });
+function invalidTemplate(reason: string): ApiError {
+  return invalidValue("template", `${reason}. Put it into the model's Modelfile.`);
 }

@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import { ApiError } from "../../errors.ts";
+import { invalidValue } from "../../errors.ts";
 import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
 import { ToolArguments } from "../common/tool-arguments.ts";
 import type { ChatMessage, ChatRequest, effort as effortSchema } from "./schema.ts";
@@ -30,10 +30,7 @@ export function toOllamaChat(request: ChatRequest, chosen: ChosenTools): OllamaC
   if (chosen.tools !== undefined) chat.tools = chosen.tools;
   if (request.reasoning_effort) chat.think = toOllamaThink(request.reasoning_effort);
   if (request.top_logprobs && !request.logprobs) {
-    throw new ApiError("invalid_value", {
-      message: "Invalid value for 'top_logprobs': it is allowed only with 'logprobs'.",
-      param: "top_logprobs",
-    });
+    throw invalidValue("top_logprobs", "it is allowed only with 'logprobs'.");
   }
   if (request.logprobs) {
     chat.logprobs = true;

@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { missingParameter } from "../../errors.ts";
 import type { OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
 import { ToolArguments } from "../common/tool-arguments.ts";
 import { base64Of } from "../openai-chat/request.ts";
@@ -127,13 +127,7 @@ class Conversation {
     { call_id: id, name, output }: Item<"function_call_output" | "custom_tool_call_output">,
     index: number,
   ): void {
-    if (id == null && name == null) {
-      const param = `input[${index}].call_id`;
-      throw new ApiError("missing_required_parameter", {
-        message: `Missing required parameter: '${param}'.`,
-        param,
-      });
-    }
+    if (id == null && name == null) throw missingParameter(`input[${index}].call_id`);
     const content = output ?? "";
     this.#addOutput(id ?? undefined, textOf(content), name ?? undefined, withImages(content));
   }

@@ -1,4 +1,4 @@
-import { ApiError } from "../../errors.ts";
+import { unsupportedValue } from "../../errors.ts";
 import type { OllamaChatRequest } from "../../ollama/types.ts";
 import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
@@ -84,12 +84,11 @@ export function chosenTools(request: ResponsesRequest, catalog: ToolCatalog): Ch
   const { tool_choice: choice, parallel_tool_calls: parallel, text } = request;
   const { offered, leftOut } = catalog;
   if (leftOut.size > 0 && demandsCall(choice) && offered.length === 0) {
-    throw new ApiError("unsupported_parameter", {
-      message:
-        `Unsupported value for 'tool_choice': it requires a tool call, but the gateway cannot run any of these tools: ` +
+    throw unsupportedValue(
+      "tool_choice",
+      "it requires a tool call, but the gateway cannot run any of these tools: " +
         `${[...leftOut].join(", ")}. Add a function, or set tool_choice to auto.`,
-      param: "tool_choice",
-    });
+    );
   }
   const chosen = chooseTools(
     offered.map(({ tool }) => tool),

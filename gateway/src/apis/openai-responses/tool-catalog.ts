@@ -1,6 +1,7 @@
-import { ApiError } from "../../errors.ts";
+import { invalidValue } from "../../errors.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
 import type { Tool } from "../common/tool-choice.ts";
+import { MAX_TOOLS } from "../openai-chat/schema.ts";
 import type { ResponsesTool } from "./tool-schema.ts";
 
 /** The client's name for a tool that the model knows by a single name. */
@@ -16,9 +17,6 @@ interface OfferedTool {
   /** The parameter with the schema of its arguments. */
   readonly param: string;
 }
-
-// All tools are prompt text.
-const MAX_OFFERED = 512;
 
 // OpenAI's models know functions of this namespace by their plain names.
 const DEFAULT_NAMESPACE = "functions";
@@ -57,7 +55,8 @@ export class ToolCatalog {
         for (const [i, each] of tool.tools.entries()) add(each, `${param}.tools[${i}]`, tool.name);
       } else if (tool.type === "function" || tool.type === "custom") {
         const name = this.#freeName(tool.name, namespace);
-        if (this.#byName.size === MAX_OFFERED && !this.#byName.has(name)) throw tooManyTools();
+        if (this.#byName.size === MAX_TOOLS && !this.#byName.has(name))
+          throw invalidValue("tools", `there are more than ${MAX_TOOLS} tools. Send fewer.`);
         const one = offer(tool, name, namespace, param);
         if (tool.type === "custom" && tool.format?.type === "grammar") ignored.ignore(`${param}.format`);
         this.#byName.set(name, one);
@@ -168,11 +167,4 @@ function offer(
       },
     },
   };
-}
-
-function tooManyTools(): ApiError {
-  return new ApiError("invalid_value", {
-    message: `Invalid value for 'tools': there are more than ${MAX_OFFERED} tools. Send fewer.`,
-    param: "tools",
-  });
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { ApiError } from "../../errors.ts";
+import { ApiError, unsupportedValue } from "../../errors.ts";
 import type { AppContext } from "../../app-context.ts";
 import { adaptResponses } from "../../apis/openai-responses/adapter.ts";
 import { responsesSchema } from "../../apis/openai-responses/schema.ts";
@@ -73,7 +73,9 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
     "/v1/responses/:id",
     describe({ summary: "A stored response.", response }),
     async (request: OneResponse) => {
-      if (request.query.stream === "true") throw notStreamed();
+      if (request.query.stream === "true") {
+        throw unsupportedValue("stream", "stored responses cannot be streamed. Leave the parameter out.");
+      }
       const { id, response: stored, output } = await storedResponse(request);
       return { id, ...stored, output };
     },
@@ -97,13 +99,6 @@ function chargeFor(bodies: AppContext["bodies"], request: FastifyRequest): Charg
     charged += bytes;
     return request.bodyCost >= 0 && bodies.charge(request, charged);
   };
-}
-
-function notStreamed(): ApiError {
-  return new ApiError("unsupported_parameter", {
-    message: "Unsupported value for 'stream': stored responses cannot be streamed. Leave the parameter out.",
-    param: "stream",
-  });
 }
 
 function responseNotFound(id: string): ApiError {
