@@ -2,8 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { AppContext } from "../../app-context.ts";
 import { adaptMessages, adaptTokenCount } from "../../apis/anthropic-messages/adapter.ts";
 import { countTokensSchema, messagesSchema } from "../../apis/anthropic-messages/schema.ts";
-import { generate } from "../../generation/generate.ts";
-import { ignoredParameters, parseRequest } from "../parse-request.ts";
+import { generationHandler } from "../generation-handler.ts";
 import { describe } from "../../openapi/operation.ts";
 import { message, tokenCount } from "../../openapi/response-schemas.ts";
 
@@ -22,15 +21,15 @@ const counting = describe({
 
 /** Anthropic's routes. Its clients read the request's ID from `request-id`. */
 export function messagesRoute(app: FastifyInstance, gateway: AppContext): void {
+  const generating = generationHandler(gateway, messagesSchema, adaptMessages);
   app.post("/v1/messages", conversation, (request, reply) => {
     void reply.header("request-id", request.id);
-    const body = parseRequest(gateway, request, reply, messagesSchema);
-    return generate(gateway, request, reply, adaptMessages(body, ignoredParameters(gateway, request)));
+    return generating(request, reply);
   });
 
+  const countingTokens = generationHandler(gateway, countTokensSchema, adaptTokenCount);
   app.post("/v1/messages/count_tokens", counting, (request, reply) => {
     void reply.header("request-id", request.id);
-    const body = parseRequest(gateway, request, reply, countTokensSchema);
-    return generate(gateway, request, reply, adaptTokenCount(body, ignoredParameters(gateway, request)));
+    return countingTokens(request, reply);
   });
 }

@@ -10,8 +10,8 @@ import {
   nativeSchema,
   adaptNative,
 } from "../../apis/ollama-native/adapter.ts";
+import { generationHandler } from "../generation-handler.ts";
 import { parseRequest } from "../parse-request.ts";
-import { generate } from "../../generation/generate.ts";
 import { requestServer, embed, requestServerJson } from "../../generation/embed.ts";
 import { visibleModels } from "../visible-models.ts";
 import { describe } from "../../openapi/operation.ts";
@@ -77,9 +77,8 @@ function generatingRoute(
     response: ollamaObject,
     streams: "application/x-ndjson",
   });
-  app.post(path, described, (request, reply) =>
-    generate(gateway, request, reply, adaptNative(path, parseRequest(gateway, request, reply, nativeSchema))),
-  );
+  const handler = generationHandler(gateway, nativeSchema, (body) => adaptNative(path, body));
+  app.post(path, described, handler);
 }
 
 function embeddingRoute(app: FastifyInstance, gateway: AppContext, path: string, summary: string): void {

@@ -5,8 +5,7 @@ import type { AppContext } from "../../app-context.ts";
 import type { Statistics } from "../../observability/latency-stats.ts";
 import { adaptChat } from "../../apis/openai-chat/adapter.ts";
 import { opeaSchema, toChatRequest } from "../../apis/opea/adapter.ts";
-import { ignoredParameters, parseRequest } from "../parse-request.ts";
-import { generate } from "../../generation/generate.ts";
+import { generationHandler } from "../generation-handler.ts";
 import { describe } from "../../openapi/operation.ts";
 import * as responses from "../../openapi/response-schemas.ts";
 
@@ -37,14 +36,13 @@ const latencies = describe({
 
 /** OPEA's routes: its mega-services, and endpoints for its orchestrator and dashboards. */
 export function opeaRoutes(app: FastifyInstance, gateway: AppContext, statistics: Statistics): void {
+  const handler = generationHandler(gateway, opeaSchema, (body, ignored) =>
+    adaptChat(toChatRequest(body, gateway.config.LLM_MODEL_ID), ignored),
+  );
   for (const path of ["/v1/example-service", "/v1/chatqna"]) {
     app.post(path, conversation, async (request, reply) => {
-      const chat = toChatRequest(
-        parseRequest(gateway, request, reply, opeaSchema),
-        gateway.config.LLM_MODEL_ID,
-      );
       try {
-        await generate(gateway, request, reply, adaptChat(chat, ignoredParameters(gateway, request)));
+        await handler(request, reply);
       } catch (error) {
         throw error instanceof ApiError && error.code === "model_not_found" ? withStatus400(error) : error;
       }

@@ -2,8 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { AppContext } from "../../app-context.ts";
 import { adaptChat } from "../../apis/openai-chat/adapter.ts";
 import { chatSchema } from "../../apis/openai-chat/schema.ts";
-import { ignoredParameters, parseRequest } from "../parse-request.ts";
-import { generate } from "../../generation/generate.ts";
+import { generationHandler } from "../generation-handler.ts";
 import { describe } from "../../openapi/operation.ts";
 import { chatCompletion } from "../../openapi/response-schemas.ts";
 
@@ -15,12 +14,5 @@ const described = describe({
 });
 
 export function chatCompletionsRoute(app: FastifyInstance, gateway: AppContext): void {
-  app.post("/v1/chat/completions", described, (request, reply) =>
-    generate(
-      gateway,
-      request,
-      reply,
-      adaptChat(parseRequest(gateway, request, reply, chatSchema), ignoredParameters(gateway, request)),
-    ),
-  );
+  app.post("/v1/chat/completions", described, generationHandler(gateway, chatSchema, adaptChat));
 }

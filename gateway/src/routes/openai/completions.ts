@@ -1,8 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { AppContext } from "../../app-context.ts";
 import { completionsSchema, adaptCompletion } from "../../apis/openai-completions/adapter.ts";
-import { parseRequest } from "../parse-request.ts";
-import { generate } from "../../generation/generate.ts";
+import { generationHandler } from "../generation-handler.ts";
 import { describe } from "../../openapi/operation.ts";
 import { completion } from "../../openapi/response-schemas.ts";
 
@@ -14,12 +13,5 @@ const described = describe({
 });
 
 export function completionsRoute(app: FastifyInstance, gateway: AppContext): void {
-  app.post("/v1/completions", described, (request, reply) =>
-    generate(
-      gateway,
-      request,
-      reply,
-      adaptCompletion(parseRequest(gateway, request, reply, completionsSchema)),
-    ),
-  );
+  app.post("/v1/completions", described, generationHandler(gateway, completionsSchema, adaptCompletion));
 }
