@@ -3,9 +3,9 @@ import type { ApiAdapter } from "../apis/adapter.ts";
 import type { AppContext } from "../app-context.ts";
 import { type ModelFacts, embedsOnly } from "../backends/model-facts.ts";
 import { ApiError } from "../errors.ts";
+import { raceAbort } from "../lib/race-abort.ts";
 import { isLoadOnly } from "../ollama/load-only.ts";
 import { canonicalModelName } from "../ollama/model-name.ts";
-import { factsUnlessAborted } from "./model-facts.ts";
 
 /**
  * Rejects a prompt to an embedding-only model. Ollama would reject it as a failed load, which would also fail embedding
@@ -43,7 +43,7 @@ async function checkUnknown(
   timeout: AbortSignal,
 ): Promise<void> {
   // If the lookup fails, the request itself reports why.
-  const facts = await factsUnlessAborted(backends, model, timeout).catch(() => undefined);
+  const facts = await raceAbort(backends.facts(model), timeout).catch(() => undefined);
   if (facts !== undefined) check(facts, model);
 }
 

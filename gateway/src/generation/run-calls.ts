@@ -1,6 +1,6 @@
-import { once } from "node:events";
 import type { FastifyRequest } from "fastify";
 import { ApiError, type Subject } from "../errors.ts";
+import { raceAbort } from "../lib/race-abort.ts";
 import type { EventReader } from "../ollama/generate-stream.ts";
 import type { AdmittedRequest } from "../scheduling/admitted-request.ts";
 import type { ApiAdapter } from "../apis/adapter.ts";
@@ -55,7 +55,7 @@ async function runInTurn(run: Run, calls: readonly Call[], subject: Subject): Pr
       const refusal = consumer.limits.canContinue(record.tokens(), reservation);
       if (refusal !== undefined) throw refusal;
       const catchingUp = reader.beforeNext?.();
-      if (catchingUp !== undefined) await waitUnlessAborted(admitted, catchingUp);
+      if (catchingUp !== undefined) await raceAbort(catchingUp, admitted.signal);
     }
     try {
       await runCall(run, call);
@@ -90,17 +90,6 @@ function send({ request, admitted, reader }: Run, call: Call, ollama: OllamaClie
   record.beginCall(call.body, maxOutputOf(call.body));
   const sent = isLarge(request.bodyCost) ? { ...call, isLarge: true } : call;
   return ollama.generate(sent, admitted, reader, record.trace?.traceparent);
-}
-
-/**
- * Waits until the promise settles or the request is aborted.
- *
- * @throws ApiError the reason for the abort
- */
-async function waitUnlessAborted(admitted: AdmittedRequest, waiting: Promise<void>): Promise<void> {
-  const { signal } = admitted;
-  if (!signal.aborted) await Promise.race([waiting, once(signal, "abort")]);
-  if (admitted.abortReason !== undefined) throw admitted.abortReason;
 }
 
 /** Adds the index of the failed call to an error about the request's subject. */

@@ -1,7 +1,7 @@
 import { ApiError } from "../errors.ts";
 import type { BackendPool } from "../backends/backend-pool.ts";
 import type { ApiAdapter } from "../apis/adapter.ts";
-import { factsUnlessAborted } from "./model-facts.ts";
+import { raceAbort } from "../lib/race-abort.ts";
 
 interface MayHoldImages {
   readonly images?: readonly unknown[] | null;
@@ -33,7 +33,7 @@ async function withoutUnsupportedImages(
 ): Promise<ApiAdapter> {
   const { call, subject, images: imagesParam = subject } = adapter;
   const { model } = call.body;
-  const { capabilities } = await factsUnlessAborted(ollama, model, signal);
+  const { capabilities } = await raceAbort(ollama.facts(model), signal);
   // Older Ollama versions do not report capabilities; leave the check to them.
   if (capabilities === undefined || capabilities.includes("vision")) return adapter;
   const messages = adapter.withoutImages?.();
