@@ -4,9 +4,9 @@ import type { ApiAdapter } from "../adapter.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
 import { withoutImages } from "../common/omitted-images.ts";
 import { type Conversation, toConversation } from "./conversation.ts";
-import { chosenTools, toOllamaChat, toOllamaCount } from "./request.ts";
+import { chosenTools, toOllamaChat } from "./request.ts";
 import { MessageBuilder, type MessageOptions, MessageWriter, TokenCountBuilder } from "./response.ts";
-import type { ConversationRequest, CountTokensRequest, MessagesRequest } from "./schema.ts";
+import type { ConversationRequest, MessagesRequest } from "./schema.ts";
 
 /**
  * Adapts a conversation in Anthropic's format.
@@ -34,13 +34,14 @@ export function adaptMessages(request: MessagesRequest, ignored: IgnoredParamete
 }
 
 /**
- * Adapts a request to count the tokens of a conversation.
+ * Adapts a request to count the tokens of a conversation: generates a single token, without an output format.
  *
  * @throws ApiError
  */
-export function adaptTokenCount(request: CountTokensRequest, ignored: IgnoredParameters): ApiAdapter {
+export function adaptTokenCount(request: ConversationRequest, ignored: IgnoredParameters): ApiAdapter {
   const conversation = toConversation(request);
-  const body = toOllamaCount(request, conversation, chosenTools(request, ignored), ignored);
+  const { tools } = chosenTools(request, ignored);
+  const body = toOllamaChat({ ...request, max_tokens: 1 }, conversation, { tools }, ignored);
   return {
     ...callOf(request, body, conversation),
     buffered: () => new TokenCountBuilder(),

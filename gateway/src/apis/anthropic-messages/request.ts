@@ -1,7 +1,7 @@
 import type { OllamaChatRequest } from "../../ollama/types.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
 import { schemaFormat } from "../common/output-format.ts";
-import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import { toCommonRequest } from "../common/sampling-options.ts";
 import { type ChosenTools, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
 import { toOllamaThink } from "../openai-chat/request.ts";
 import { effort as knownEffort } from "../openai-chat/schema.ts";
@@ -16,51 +16,16 @@ export function toOllamaChat(
   { format, tools }: ChosenTools,
   ignored: IgnoredParameters,
 ): OllamaChatRequest {
-  const stop = request.stop_sequences?.filter((text) => text !== "");
-  const { temperature, top_p, top_k } = request;
-  const options = toOllamaOptions(
-    { temperature, top_p, ...(stop?.length ? { stop } : {}) },
-    // 0 means no limit to Ollama, but only fills the prompt cache in Anthropic's API.
-    Math.max(1, request.max_tokens),
-  );
-  if (top_k != null) options["top_k"] = top_k;
   const think = toThink(request, ignored);
   const chat: OllamaChatRequest = {
-    model: request.model,
+    // 0 means no limit to Ollama, but only fills the prompt cache in Anthropic's API.
+    ...toCommonRequest({ ...request, stop: request.stop_sequences }, Math.max(1, request.max_tokens)),
     messages,
-    stream: request.stream === true,
-    options,
-    truncate: false,
-    shift: false,
     ...(format === undefined ? {} : { format }),
     ...(tools === undefined ? {} : { tools }),
     ...(think === undefined ? {} : { think }),
   };
-  applyExtensions(chat, request);
-  return chat;
-}
-
-/** Converts a request to count tokens: generates a single token without an output format. */
-export function toOllamaCount(
-  request: ConversationRequest,
-  { messages }: Conversation,
-  { tools }: ChosenTools,
-  ignored: IgnoredParameters,
-): OllamaChatRequest {
-  const think = toThink(request, ignored);
-  const chat: OllamaChatRequest = {
-    model: request.model,
-    messages,
-    stream: false,
-    options: {},
-    truncate: false,
-    shift: false,
-    ...(tools === undefined ? {} : { tools }),
-    ...(think === undefined ? {} : { think }),
-  };
-  applyExtensions(chat, request);
-  // 0 means no limit to Ollama.
-  chat.options.num_predict = 1;
+  if (request.top_k != null) chat.options["top_k"] = request.top_k;
   return chat;
 }
 

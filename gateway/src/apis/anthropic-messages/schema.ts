@@ -131,7 +131,6 @@ export const countTokensSchema = z.strictObject({
 });
 
 export type MessagesRequest = z.output<typeof messagesSchema>;
-export type CountTokensRequest = z.output<typeof countTokensSchema>;
 /** Parameters of both. */
 export type ConversationRequest = Pick<MessagesRequest, keyof typeof conversation>;
 export type Message = ConversationRequest["messages"][number];

@@ -1,15 +1,39 @@
-import type { OllamaOptions } from "../../ollama/types.ts";
+import type { OllamaGenerateRequest, OllamaOptions } from "../../ollama/types.ts";
 import type { Extensions, Sampling } from "../openai-chat/schema.ts";
 
-interface Extensible {
-  options: OllamaOptions;
-  truncate: boolean;
-  shift: boolean;
-  keep_alive?: string | number;
+/** Parameters that a generation request has in every API. */
+interface GenerationParameters extends Partial<Sampling>, Extensions {
+  readonly model: string;
+  readonly stream?: boolean | null | undefined;
 }
 
-/** @param limit maximum number of tokens; 0 for none, negative values as in Ollama */
-export function toOllamaOptions(parameters: Partial<Sampling>, limit?: number | null): OllamaOptions {
+/** What all of Ollama's generation requests have in common. */
+type CommonRequest = Pick<
+  OllamaGenerateRequest,
+  "model" | "stream" | "options" | "truncate" | "shift" | "keep_alive"
+>;
+
+/**
+ * Translates the parameters that every API has.
+ *
+ * @param limit maximum number of tokens; 0 for none, negative values as in Ollama
+ */
+export function toCommonRequest(parameters: GenerationParameters, limit?: number | null): CommonRequest {
+  const { model, stream, options: extensions, num_ctx: context, keep_alive: keepAlive } = parameters;
+  const options = { ...extensions, ...toOllamaOptions(parameters, limit) };
+  if (context != null) options.num_ctx = context;
+  const truncate = parameters.truncate === true;
+  return {
+    model,
+    stream: stream === true,
+    options,
+    truncate,
+    shift: truncate,
+    ...(keepAlive == null ? {} : { keep_alive: keepAlive }),
+  };
+}
+
+function toOllamaOptions(parameters: Partial<Sampling>, limit?: number | null): OllamaOptions {
   const options: OllamaOptions = {};
   if (limit) options.num_predict = limit;
   if (parameters.temperature != null) options.temperature = parameters.temperature;
@@ -23,15 +47,4 @@ export function toOllamaOptions(parameters: Partial<Sampling>, limit?: number | 
   if (parameters.presence_penalty != null) options.presence_penalty = parameters.presence_penalty;
   if (parameters.frequency_penalty != null) options.frequency_penalty = parameters.frequency_penalty;
   return options;
-}
-
-/** Applies extension parameters to Ollama's request. */
-export function applyExtensions(request: Extensible, parameters: Extensions): void {
-  if (parameters.options != null) request.options = { ...parameters.options, ...request.options };
-  if (parameters.num_ctx != null) request.options.num_ctx = parameters.num_ctx;
-  if (parameters.keep_alive != null) request.keep_alive = parameters.keep_alive;
-  if (parameters.truncate === true) {
-    request.truncate = true;
-    request.shift = true;
-  }
 }

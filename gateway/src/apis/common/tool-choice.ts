@@ -25,7 +25,7 @@ export interface Tool {
 
 export interface ChosenTools extends OutputFormat {
   /** The tools shown to the model. */
-  readonly tools?: readonly Tool[];
+  readonly tools?: readonly Tool[] | undefined;
   readonly adapt?: () => (event: OllamaEvent) => OllamaEvent;
 }
 

@@ -3,7 +3,7 @@ import { invalidValue } from "../../errors.ts";
 import type { OllamaChatRequest, OllamaMessage, OllamaToolCall } from "../../ollama/types.ts";
 import { ToolArguments } from "../common/tool-arguments.ts";
 import type { ChatMessage, ChatRequest, effort as effortSchema } from "./schema.ts";
-import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import { toCommonRequest } from "../common/sampling-options.ts";
 import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
 import { placeSystemMessages } from "../common/system-messages.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
@@ -18,14 +18,9 @@ type Content = Exclude<ChatMessage["content"], null | undefined>;
  */
 export function toOllamaChat(request: ChatRequest, chosen: ChosenTools): OllamaChatRequest {
   const chat: OllamaChatRequest = {
-    model: request.model,
+    ...toCommonRequest(request, request.max_completion_tokens ?? request.max_tokens),
     messages: placeSystemMessages(toOllamaMessages(request.messages)),
-    stream: request.stream === true,
-    options: toOllamaOptions(request, request.max_completion_tokens ?? request.max_tokens),
-    truncate: false,
-    shift: false,
   };
-  applyExtensions(chat, request);
   if (chosen.format !== undefined) chat.format = chosen.format;
   if (chosen.tools !== undefined) chat.tools = chosen.tools;
   if (request.reasoning_effort) chat.think = toOllamaThink(request.reasoning_effort);

@@ -6,7 +6,7 @@ import { extensions, modelName, sampling, streamOptions, tokenLimit } from "../o
 import { TextBuilder, TextWriter } from "./response.ts";
 import type { ApiAdapter } from "../adapter.ts";
 import { isEmptyObject } from "../common/noop-values.ts";
-import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import { toCommonRequest } from "../common/sampling-options.ts";
 import { textsIn, tokenIds } from "../common/token-ids.ts";
 
 /** Maximum number of prompts per request. They run in sequence, and a buffered response holds all their texts. */
@@ -68,14 +68,9 @@ function toOllamaGenerate(
   isLast: boolean,
 ): OllamaGenerateRequest {
   const generate: OllamaGenerateRequest = {
-    model: request.model,
+    ...toCommonRequest(isLast ? request : { ...request, keep_alive: null }, request.max_tokens),
     prompt,
-    stream: request.stream === true,
-    options: toOllamaOptions(request, request.max_tokens),
-    truncate: false,
-    shift: false,
   };
-  applyExtensions(generate, isLast ? request : { ...request, keep_alive: null });
   if (request.suffix) generate.suffix = request.suffix;
   if (request.logprobs != null) {
     generate.logprobs = true;

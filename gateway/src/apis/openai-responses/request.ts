@@ -2,7 +2,7 @@ import { unsupportedValue } from "../../errors.ts";
 import type { OllamaChatRequest } from "../../ollama/types.ts";
 import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
-import { applyExtensions, toOllamaOptions } from "../common/sampling-options.ts";
+import { toCommonRequest } from "../common/sampling-options.ts";
 import { placeSystemMessages } from "../common/system-messages.ts";
 import { type ChosenTools, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
 import { toOllamaThink } from "../openai-chat/request.ts";
@@ -35,18 +35,14 @@ export function toOllamaChat(
   tools: ToolCatalog,
   chosen: ChosenTools,
 ): OllamaChatRequest {
+  const parameters = request.truncation === "auto" ? { ...request, truncate: true } : request;
   const chat: OllamaChatRequest = {
-    model: request.model,
+    ...toCommonRequest(parameters, request.max_output_tokens),
     messages: placeSystemMessages([
       ...(request.instructions ? [{ role: "system" as const, content: request.instructions }] : []),
       ...toOllamaMessages(items, tools, earlier),
     ]),
-    stream: request.stream === true,
-    options: toOllamaOptions(request, request.max_output_tokens),
-    truncate: false,
-    shift: false,
   };
-  applyExtensions(chat, request.truncation === "auto" ? { ...request, truncate: true } : request);
   if (chosen.format !== undefined) chat.format = chosen.format;
   if (chosen.tools !== undefined) chat.tools = chosen.tools;
   if (request.reasoning?.effort) chat.think = toOllamaThink(request.reasoning.effort);
