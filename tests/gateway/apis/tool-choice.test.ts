@@ -86,7 +86,11 @@ describe("a required call", () => {
       properties: { city: { $ref: "#/$defs/City" }, previous: { $ref: "#" } },
       $defs: { City: { type } },
     });
-    const { format } = chooseTools([tool("a", city("string")), tool("b", city("number"))], "required", true);
+    const offered = [tool("a", city("string")), tool("b", city("number"))].map((each, index) => ({
+      tool: each,
+      param: `tools[${index}].function.parameters`,
+    }));
+    const { format } = chooseTools(offered, "required", true);
     const call = (index: number, cityName: string, rootName: string) => ({
       properties: {
         name: { const: "ab"[index] },

@@ -36,9 +36,8 @@ export function toOllamaChat(
  */
 export function chosenTools(request: ConversationRequest, ignored: IgnoredParameters): ChosenTools {
   const { tool_choice: choice, output_config: output, output_format: formerFormat } = request;
-  const { tools, parametersOf } = offeredTools(request, ignored);
   const parallel = !(choice && "disable_parallel_tool_use" in choice && choice.disable_parallel_tool_use);
-  const chosen = chooseTools(tools, toToolChoice(choice), parallel, parametersOf);
+  const chosen = chooseTools(offeredTools(request, ignored), toToolChoice(choice), parallel);
   if (chosen.format !== undefined) return chosen;
   if (output?.format != null) {
     return { ...chosen, ...schemaFormat(output.format.schema, "output_config.format.schema") };

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type ApiError, invalidValue, unsupportedValue } from "../../errors.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
-import type { Tool } from "../common/tool-choice.ts";
+import type { OfferedTool, Tool } from "../common/tool-choice.ts";
 import { MAX_TOOLS } from "../openai-chat/schema.ts";
 import type { OtherBlock } from "./blocks.ts";
 import { type ShownTool, clientTool } from "./client-tools.ts";
@@ -14,13 +14,6 @@ interface KnownTool {
   state: "shown" | "deferred" | "removed";
 }
 
-interface OfferedTools {
-  /** The tools shown to the model. */
-  readonly tools: readonly Tool[];
-  /** Returns the request's parameter with the schema of a tool. */
-  readonly parametersOf: (index: number) => string;
-}
-
 /**
  * Returns the tools that the client runs, some with Anthropic's schemas; omits those of its servers. Tools with
  * `defer_loading` are shown once the conversation refers to them.
@@ -31,7 +24,7 @@ interface OfferedTools {
 export function offeredTools(
   { tools, tool_choice: choice, messages }: ConversationRequest,
   ignored: IgnoredParameters,
-): OfferedTools {
+): OfferedTool[] {
   const known = new Map<string, KnownTool>();
   const omitted = new Map<string, string>();
   for (const [index, tool] of (tools ?? []).entries()) {
@@ -70,10 +63,7 @@ export function offeredTools(
     if (state !== "deferred") return state === "shown";
     return showsDeferred || (choice?.type === "tool" && choice.name === tool.name);
   });
-  return {
-    tools: shown.map(({ tool }) => toOllamaTool(tool)),
-    parametersOf: (index) => shown[index]?.param ?? "tools",
-  };
+  return shown.map(({ tool, param }) => ({ tool: toOllamaTool(tool), param }));
 }
 
 function isCustom(tool: NonNullable<ConversationRequest["tools"]>[number]): tool is CustomTool {

@@ -23,6 +23,13 @@ export interface Tool {
   };
 }
 
+/** A tool that the model may see. */
+export interface OfferedTool {
+  readonly tool: Tool;
+  /** The request's parameter with the schema of its arguments. */
+  readonly param: string;
+}
+
 export interface ChosenTools extends OutputFormat {
   /** The tools shown to the model. */
   readonly tools?: readonly Tool[] | undefined;
@@ -33,29 +40,27 @@ export interface ChosenTools extends OutputFormat {
  * Emulates `tool_choice`, which Ollama lacks. A required call constrains the response to the schema of a call and
  * parses it as one. Without parallel calls, all but the first are dropped.
  *
- * @param parametersOf returns the request's parameter with the schema of a tool's arguments
  * @throws ApiError if the choice names an unknown tool, or requires one with an unsupported schema
  */
 export function chooseTools(
-  tools: readonly Tool[],
+  offered: readonly OfferedTool[],
   choice: ToolChoice,
   parallel: boolean,
-  parametersOf = (index: number): string => `tools[${index}].function.parameters`,
 ): ChosenTools {
   if (typeof choice === "object" && "allowed" in choice) {
-    const allowed = [...new Set(choice.allowed)].map((name) => toolNamed(name, tools));
-    const indexes = allowed.map((tool) => tools.indexOf(tool));
-    return chooseTools(allowed, choice.mode, parallel, (index) => parametersOf(indexes[index] ?? index));
+    const allowed = [...new Set(choice.allowed)].map((name) => toolNamed(name, offered));
+    return chooseTools(allowed, choice.mode, parallel);
   }
-  if (choice === "none" || (choice === "auto" && tools.length === 0)) return {};
+  if (choice === "none" || (choice === "auto" && offered.length === 0)) return {};
+  const tools = offered.map(({ tool }) => tool);
   if (choice === "auto") return parallel ? { tools } : { tools, adapt: onlyFirstCall };
-  const callable = choice === "required" ? tools : [toolNamed(choice.name, tools)];
+  const callable = choice === "required" ? offered : [toolNamed(choice.name, offered)];
   if (callable.length === 0) throw noSuchFunction();
   const { schema: format, ignored } = makeSafeCalls(
-    callable.map((tool) => ({
-      name: tool.function.name,
-      parameters: tool.function.parameters ?? { type: "object" },
-      param: parametersOf(tools.indexOf(tool)),
+    callable.map(({ tool: { function: called }, param }) => ({
+      name: called.name,
+      parameters: called.parameters ?? { type: "object" },
+      param,
     })),
   );
   return {
@@ -66,10 +71,10 @@ export function chooseTools(
   };
 }
 
-function toolNamed(name: string, tools: readonly Tool[]): Tool {
-  const tool = tools.find((each) => each.function.name === name);
-  if (tool === undefined) throw noSuchFunction();
-  return tool;
+function toolNamed(name: string, offered: readonly OfferedTool[]): OfferedTool {
+  const match = offered.find(({ tool }) => tool.function.name === name);
+  if (match === undefined) throw noSuchFunction();
+  return match;
 }
 
 function noSuchFunction(): ApiError {

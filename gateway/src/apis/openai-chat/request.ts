@@ -7,7 +7,13 @@ import { toCommonRequest } from "../common/sampling-options.ts";
 import { type OutputFormat, schemaFormat } from "../common/output-format.ts";
 import { placeSystemMessages } from "../common/system-messages.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
-import { type ChosenTools, type Tool, type ToolChoice, chooseTools } from "../common/tool-choice.ts";
+import {
+  type ChosenTools,
+  type OfferedTool,
+  type Tool,
+  type ToolChoice,
+  chooseTools,
+} from "../common/tool-choice.ts";
 
 type Content = Exclude<ChatMessage["content"], null | undefined>;
 
@@ -35,11 +41,12 @@ export function toOllamaChat(request: ChatRequest, chosen: ChosenTools): OllamaC
 }
 
 /** Returns the functions among the tools. Other tools need OpenAI's servers and are ignored. */
-function functionsOf(tools: ChatRequest["tools"], ignored: IgnoredParameters): [index: number, tool: Tool][] {
-  return (tools ?? []).flatMap((tool, index): [number, Tool][] => {
+function functionsOf(tools: ChatRequest["tools"], ignored: IgnoredParameters): OfferedTool[] {
+  return (tools ?? []).flatMap((tool, index): OfferedTool[] => {
     if (tool.type === undefined || tool.type === "function") {
       const { function: called } = tool as Pick<Tool, "function">;
-      return [[index, { type: "function", function: called }]];
+      const param = `tools[${index}].function.parameters`;
+      return [{ tool: { type: "function", function: called }, param }];
     }
     ignored.ignore(`tools[${index}]`);
     return [];
@@ -52,13 +59,7 @@ export function chosenTools(
   ignored: IgnoredParameters,
 ): ChosenTools {
   if (!tools?.length && choice == null) return toOutputFormat(format);
-  const functions = functionsOf(tools, ignored);
-  const chosen = chooseTools(
-    functions.map(([, tool]) => tool),
-    toToolChoice(choice),
-    parallel !== false,
-    (index) => `tools[${functions[index]?.[0] ?? index}].function.parameters`,
-  );
+  const chosen = chooseTools(functionsOf(tools, ignored), toToolChoice(choice), parallel !== false);
   return chosen.format === undefined ? { ...chosen, ...toOutputFormat(format) } : chosen;
 }
 

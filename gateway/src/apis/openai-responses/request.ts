@@ -78,24 +78,19 @@ export function catalogOf(
  */
 export function chosenTools(request: ResponsesRequest, catalog: ToolCatalog): ChosenTools {
   const { tool_choice: choice, parallel_tool_calls: parallel, text } = request;
-  const { offered, leftOut } = catalog;
-  if (leftOut.size > 0 && demandsCall(choice) && offered.length === 0) {
+  const { offered, omitted } = catalog;
+  if (omitted.size > 0 && requiresCall(choice) && offered.length === 0) {
     throw unsupportedValue(
       "tool_choice",
       "it requires a tool call, but the gateway cannot run any of these tools: " +
-        `${[...leftOut].join(", ")}. Add a function, or set tool_choice to auto.`,
+        `${[...omitted].join(", ")}. Add a function, or set tool_choice to auto.`,
     );
   }
-  const chosen = chooseTools(
-    offered.map(({ tool }) => tool),
-    toToolChoice(choice, catalog),
-    parallel !== false,
-    (index) => offered[index]?.param ?? "tools",
-  );
+  const chosen = chooseTools(offered, toToolChoice(choice, catalog), parallel !== false);
   return chosen.format === undefined ? { ...chosen, ...toOutputFormat(text?.format) } : chosen;
 }
 
-function demandsCall(choice: ResponsesRequest["tool_choice"]): boolean {
+function requiresCall(choice: ResponsesRequest["tool_choice"]): boolean {
   if (choice == null) return false;
   if (typeof choice === "string") return choice === "required";
   return choice.type !== "allowed_tools" || choice.mode === "required";

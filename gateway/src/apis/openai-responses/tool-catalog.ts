@@ -1,6 +1,6 @@
 import { invalidValue } from "../../errors.ts";
 import type { IgnoredParameters } from "../common/parameters.ts";
-import type { Tool } from "../common/tool-choice.ts";
+import type { OfferedTool } from "../common/tool-choice.ts";
 import { MAX_TOOLS } from "../openai-chat/schema.ts";
 import type { ResponsesTool } from "./tool-schema.ts";
 
@@ -11,11 +11,8 @@ interface ToolIdentity {
   readonly namespace?: string | undefined;
 }
 
-interface OfferedTool {
+interface CatalogTool extends OfferedTool {
   readonly identity: ToolIdentity;
-  readonly tool: Tool;
-  /** The parameter with the schema of its arguments. */
-  readonly param: string;
 }
 
 // OpenAI's models know functions of this namespace by their plain names.
@@ -35,10 +32,10 @@ export function flatName(name: string, namespace?: string | null): string {
  * that only OpenAI's servers can run are omitted.
  */
 export class ToolCatalog {
-  readonly offered: readonly OfferedTool[];
+  readonly offered: readonly CatalogTool[];
   /** Types of omitted tools. */
-  readonly leftOut: ReadonlySet<string>;
-  readonly #byName = new Map<string, OfferedTool>();
+  readonly omitted: ReadonlySet<string>;
+  readonly #byName = new Map<string, CatalogTool>();
   readonly #names = new Map<string, string>();
 
   /**
@@ -49,7 +46,7 @@ export class ToolCatalog {
     lists: readonly { readonly tools: readonly ResponsesTool[]; readonly param: string }[],
     ignored: IgnoredParameters,
   ) {
-    const leftOut = new Set<string>();
+    const omitted = new Set<string>();
     const add = (tool: ResponsesTool, param: string, namespace?: string): void => {
       if (tool.type === "namespace") {
         for (const [i, each] of tool.tools.entries()) add(each, `${param}.tools[${i}]`, tool.name);
@@ -62,7 +59,7 @@ export class ToolCatalog {
         this.#byName.set(name, one);
         this.#names.set(keyOf(tool.name, namespace), name);
       } else {
-        leftOut.add(tool.name);
+        omitted.add(tool.name);
         ignored.ignore(param);
       }
     };
@@ -70,7 +67,7 @@ export class ToolCatalog {
       for (const [i, tool] of tools.entries()) add(tool, `${param}[${i}]`);
     // A later definition replaces an earlier one: clients repeat their tools with each turn of a stored conversation.
     this.offered = [...this.#byName.values()];
-    this.leftOut = leftOut;
+    this.omitted = omitted;
   }
 
   /** Returns the client's name for a tool that the model called. */
@@ -125,7 +122,7 @@ function offer(
   name: string,
   namespace: string | undefined,
   param: string,
-): OfferedTool {
+): CatalogTool {
   const identity: ToolIdentity = {
     kind: tool.type,
     name: tool.name,

@@ -73,7 +73,7 @@ const namedTool = object(() => ({
   namespace: z.string().nullish(),
 }));
 
-const demandedTool = unsupportedVariants(
+const unsupportedChoice = unsupportedVariants(
   "type",
   [
     "apply_patch",
@@ -105,7 +105,7 @@ export const toolChoice = z.union([
       mode: z.enum(["auto", "required"]),
       tools: z.array(z.union([namedTool, otherTool])).max(MAX_TOOLS),
     })),
-    demandedTool,
+    unsupportedChoice,
   ]),
   // The formats of other APIs of this kind.
   anyTool,
