@@ -101,8 +101,8 @@ class MessageReader implements Conversation {
     const results: OllamaMessage[] = [];
     let draft = new Draft();
     for (const [position, block] of blocks.entries()) {
-      const refuse = mustRead ? `messages[${index}].content[${position}]` : undefined;
-      const result = this.#read(block, draft, refuse);
+      const requiredParam = mustRead ? `messages[${index}].content[${position}]` : undefined;
+      const result = this.#read(block, draft, requiredParam);
       if (result === undefined) continue;
       if (role === "user") results.push(result);
       else {
@@ -123,24 +123,24 @@ class MessageReader implements Conversation {
   /**
    * Adds a block to its message; a tool result becomes a message of its own.
    *
-   * @param refuse path of the block, if its content must not be omitted
+   * @param requiredParam path of the block, if its content must not be omitted
    */
-  #read(block: Block, draft: Draft, refuse: string | undefined): OllamaMessage | undefined {
+  #read(block: Block, draft: Draft, requiredParam: string | undefined): OllamaMessage | undefined {
     switch (block.type) {
       case "text":
         draft.texts.push(block.text);
         return undefined;
       case "image":
-        readImage(block, draft, refuse);
+        readImage(block, draft, requiredParam);
         return undefined;
       case "document":
-        readDocument(block, draft, refuse);
+        readDocument(block, draft, requiredParam);
         return undefined;
       case "search_result":
         draft.texts.push(searchResultText(block));
         return undefined;
       case "container_upload":
-        omit(UPLOAD, draft, refuse);
+        omit(UPLOAD, draft, requiredParam);
         return undefined;
       case "tool_use":
         this.#call(block.id, block.name, block.input, draft);
@@ -207,20 +207,20 @@ class MessageReader implements Conversation {
   }
 }
 
-function readImage({ source }: ImageBlock, draft: Draft, refuse: string | undefined): void {
+function readImage({ source }: ImageBlock, draft: Draft, requiredParam: string | undefined): void {
   if (source.type === "base64") draft.images.push(source.data);
-  else omit(LINKED_IMAGE, draft, refuse);
+  else omit(LINKED_IMAGE, draft, requiredParam);
 }
 
-function readDocument(block: DocumentBlock, draft: Draft, refuse: string | undefined): void {
+function readDocument(block: DocumentBlock, draft: Draft, requiredParam: string | undefined): void {
   const text = documentText(block);
   if (text === undefined) {
-    omit(block.title ? { ...DOCUMENT, what: `A document (${block.title})` } : DOCUMENT, draft, refuse);
+    omit(block.title ? { ...DOCUMENT, what: `A document (${block.title})` } : DOCUMENT, draft, requiredParam);
     return;
   }
   draft.texts.push(text);
   if (block.source.type !== "content" || typeof block.source.content === "string") return;
-  for (const part of block.source.content) if (part.type === "image") readImage(part, draft, refuse);
+  for (const part of block.source.content) if (part.type === "image") readImage(part, draft, requiredParam);
 }
 
 interface Unreadable {
@@ -248,7 +248,7 @@ const UPLOAD: Unreadable = {
 };
 
 /** @throws ApiError if it must not be omitted */
-function omit({ what, why, advice }: Unreadable, draft: Draft, refuse: string | undefined): void {
-  if (refuse !== undefined) throw unsupportedValue(refuse, `${why}. ${advice}`);
+function omit({ what, why, advice }: Unreadable, draft: Draft, requiredParam: string | undefined): void {
+  if (requiredParam !== undefined) throw unsupportedValue(requiredParam, `${why}. ${advice}`);
   draft.texts.push(omissionNote(what, why));
 }

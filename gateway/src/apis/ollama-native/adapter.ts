@@ -99,11 +99,11 @@ export function adaptNative(
         build: () => lastLine,
       };
     },
-    streaming: () => asItCame,
+    streaming: () => passThrough,
   };
 }
 
-const asItCame: StreamingResponse = {
+const passThrough: StreamingResponse = {
   contentType: "application/x-ndjson",
   write: (_event, line) => `${line}\n`,
   fail: (error) => `${JSON.stringify({ error: error.message })}\n`,

@@ -18,7 +18,7 @@ export const FINGERPRINT = "fp_ollama";
 /** End of a stream in OpenAI's format. */
 export const END_OF_STREAM = dataEvent("[DONE]");
 
-export function newAnswer(prefix: "chatcmpl" | "cmpl", model: string): ResponseIdentity {
+export function newIdentity(prefix: "chatcmpl" | "cmpl", model: string): ResponseIdentity {
   return { id: `${prefix}-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model };
 }
 
@@ -70,7 +70,7 @@ export class CompletionBuilder implements BufferedResponse {
   #last: OllamaEvent = {};
 
   constructor(model: string) {
-    this.#identity = newAnswer("chatcmpl", model);
+    this.#identity = newIdentity("chatcmpl", model);
   }
 
   add(event: OllamaEvent): void {
@@ -117,7 +117,7 @@ export class ChunkWriter implements StreamingResponse {
   #toolCalls = 0;
 
   constructor(model: string, includeUsage: boolean) {
-    const { id, created } = newAnswer("chatcmpl", model);
+    const { id, created } = newIdentity("chatcmpl", model);
     const common = { id, object: "chat.completion.chunk", created, model, system_fingerprint: FINGERPRINT };
     // Without the closing brace: choices and usage follow.
     this.#head = `data: ${JSON.stringify(common).slice(0, -1)}`;

@@ -2,7 +2,7 @@ import { type Usage, sumOf, usageOf } from "../../ollama/usage.ts";
 import type { ApiError } from "../../errors.ts";
 import type { OllamaEvent, OllamaLogprob } from "../../ollama/types.ts";
 import { dataEvent } from "../../lib/sse.ts";
-import { contentLogprobs, END_OF_STREAM, FINGERPRINT, newAnswer } from "../openai-chat/response.ts";
+import { contentLogprobs, END_OF_STREAM, FINGERPRINT, newIdentity } from "../openai-chat/response.ts";
 import type { StreamingResponse, BufferedResponse } from "../adapter.ts";
 
 function finishReason(event: OllamaEvent): "stop" | "length" {
@@ -40,7 +40,7 @@ export class TextBuilder implements BufferedResponse {
   #entries: OllamaLogprob[] | undefined;
 
   constructor(model: string) {
-    this.#identity = newAnswer("cmpl", model);
+    this.#identity = newIdentity("cmpl", model);
   }
 
   add(event: OllamaEvent): void {
@@ -84,7 +84,7 @@ export class TextWriter implements StreamingResponse {
   #logprobs = new Logprobs();
 
   constructor(model: string, { prompts, includeUsage }: { prompts: number; includeUsage: boolean }) {
-    const { id, created } = newAnswer("cmpl", model);
+    const { id, created } = newIdentity("cmpl", model);
     const common = { id, object: "text_completion", created, model, system_fingerprint: FINGERPRINT };
     // Without the closing brace: choices and usage follow.
     this.#head = `data: ${JSON.stringify(common).slice(0, -1)}`;

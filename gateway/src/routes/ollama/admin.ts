@@ -31,7 +31,7 @@ const upload = forAdmins("Takes a blob of a model", { forwards: "application/oct
 export function ollamaChangesRoutes(root: FastifyInstance, gateway: AppContext): void {
   void root.register((app, _options, done) => {
     app.addHook("onRequest", (request, _reply, next) => {
-      next(refusal(request, gateway));
+      next(accessError(request, gateway));
     });
     const forward = (request: FastifyRequest, reply: FastifyReply) => forwardTo(gateway, request, reply);
     for (const [path, options] of POSTED) app.post(path, options, forward);
@@ -50,7 +50,7 @@ export function ollamaChangesRoutes(root: FastifyInstance, gateway: AppContext):
   });
 }
 
-function refusal({ consumer }: FastifyRequest, { backends }: AppContext): ApiError | undefined {
+function accessError({ consumer }: FastifyRequest, { backends }: AppContext): ApiError | undefined {
   if (!consumer.admin) return new ApiError("admin_key_required");
   const isOne = backends.all.length === 1 && !backends.members.isDynamic;
   return isOne ? undefined : new ApiError("several_servers");
