@@ -251,7 +251,7 @@ describe("npm run preview", () => {
 
 describe("a context for another cluster", () => {
   const commands =
-    "up, preview, keys list, drift, status, logs, forward, smoke, open --print, usage, clients, destroy --yes";
+    "up, preview, keys add eve, drift, status, logs, forward, smoke, open --print, usage, clients, destroy --yes";
 
   it.each(commands.split(", "))("is rejected by npm run %s before it does anything there", async (line) => {
     const [command = "", ...args] = line.split(" ");
