@@ -231,6 +231,13 @@ describe("npm run preview", () => {
     );
   });
 
+  it("warns that a changed size does not affect the volumes that are kept", async () => {
+    stack().project.configure({ modelStorageGiB: 60 });
+    const output = await succeed("preview");
+    stack().project.configure({ modelStorageGiB: 50 });
+    expect(output).toContain("The change of modelStorageGiB does not affect existing volumes");
+  });
+
   it.each([
     ["storageClass", "fast", `storageClass is fast, but the cluster has only ${storageClass}.`],
     ["nodeSelector", { pool: "gpu" }, "No node has the labels pool=gpu from nodeSelector."],
