@@ -28,8 +28,9 @@ export async function assertTakenDown(
   );
 }
 
-// Pulumi Cloud leaves out a count that it does not know; such a stack may be up.
-const listed = z.array(z.object({ name: z.string(), resourceCount: z.number().optional() }));
+const listed = z.array(
+  z.object({ name: z.string(), lastUpdate: z.string().optional(), resourceCount: z.number().optional() }),
+);
 
 /** The stacks with resources in the chosen backend; `only` looks for one of them. */
 async function stacksInBackend(only: string | undefined, env: NodeJS.ProcessEnv): Promise<string[]> {
@@ -37,7 +38,7 @@ async function stacksInBackend(only: string | undefined, env: NodeJS.ProcessEnv)
     if (only === undefined) {
       const text = await pulumi(["stack", "ls", "--json"], { env, output: "read" });
       const stacks = listed.parse(JSON.parse(text));
-      return stacks.filter(({ resourceCount }) => resourceCount !== 0).map(({ name }) => name);
+      return stacks.filter(mayBeUp).map(({ name }) => name);
     }
     // Without secrets, which only the stack's passphrase opens.
     const text = await pulumi(["stack", "export", "--stack", only], { env, output: "read" });
@@ -53,4 +54,9 @@ async function stacksInBackend(only: string | undefined, env: NodeJS.ProcessEnv)
       { cause: error },
     );
   }
+}
+
+/** Pulumi Cloud knows no number of resources of a stack that was never updated. */
+function mayBeUp({ lastUpdate, resourceCount }: z.infer<typeof listed>[number]): boolean {
+  return resourceCount === undefined ? lastUpdate !== undefined : resourceCount > 0;
 }

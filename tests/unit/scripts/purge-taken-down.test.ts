@@ -82,6 +82,8 @@ describe("a purge of every stack is rejected", () => {
     );
     program.mock({ "stack ls": JSON.stringify(stacks.slice(0, 2)) });
     await assertTakenDown(undefined, process.env);
+    program.mock({ "stack ls": JSON.stringify([{ name: "lab", lastUpdate: "2026-11-30T05:57:19.974Z" }]) });
+    await expect(assertTakenDown(undefined, process.env)).rejects.toThrow("the stack lab still exists");
   });
 
   it("while another backend cannot be read", async () => {
