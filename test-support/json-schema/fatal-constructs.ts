@@ -144,7 +144,7 @@ export const FATAL_CONSTRUCTS: readonly FatalConstruct[] = [
   {
     construct: "an integer's only bound with more than 15 digits",
     effect: "runner crashes",
-    treatment: "dropped",
+    treatment: "rewritten",
     source: `${CONVERTER}: _build_min_max_int (a repetition of 16 to 15)`,
     example: inProperty({ type: "integer", minimum: 2222222222222222 }),
   },

@@ -3,6 +3,7 @@ import {
   MAX_OPTIONAL_PROPERTY_WORK,
   MAX_PATTERN_STEPS,
   MAX_STEPS,
+  MAX_TOTAL_BOUND_BYTES,
   MAX_TOTAL_REPETITIONS,
 } from "./grammar-limits.ts";
 import { type Position, type WorkBudget, invalidSchema } from "./position.ts";
@@ -14,6 +15,7 @@ const PRIMITIVES_BYTES = 2500;
 export class GrammarBudget implements WorkBudget {
   #bytes = PRIMITIVES_BYTES;
   #repetitions = 0;
+  #boundBytes = 0;
   #optionalWork = 0;
   #steps = 0;
   #patternSteps = 0;
@@ -74,6 +76,13 @@ export class GrammarBudget implements WorkBudget {
   takeRepetitions(count: number): boolean {
     if (this.#repetitions + count > MAX_TOTAL_REPETITIONS) return false;
     this.#repetitions += count;
+    return true;
+  }
+
+  /** @returns false if the bounds of integers would take too much of the grammar */
+  takeBoundBytes(bytes: number): boolean {
+    if (this.#boundBytes + bytes > MAX_TOTAL_BOUND_BYTES) return false;
+    this.#boundBytes += bytes;
     return true;
   }
 

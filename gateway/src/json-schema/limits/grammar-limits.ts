@@ -88,11 +88,26 @@ export const STEP_CHARACTERS = 16;
 /** A JSON pointer through names of the maximum length may be longer, but no library generates one. */
 export const MAX_REFERENCE_LENGTH = 8192;
 
-/** Integer bounds are written digit by digit. Above this, JavaScript cannot distinguish them. */
+/**
+ * Integer bounds are written digit by digit. Above this, JavaScript cannot distinguish them, and generators of schemas
+ * write it where they mean no bound.
+ */
 export const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 
-/** A one-sided bound is written with at most 15 digits after the first. */
-export const MAX_ONE_SIDED_INTEGER = 999_999_999_999_999;
+/** The largest double of 16 digits: the converter writes no longer integers, with or without bounds. */
+export const MAX_WRITTEN_INTEGER = 9_999_999_999_999_998;
+
+/**
+ * Without a maximum, the converter writes a minimum of three digits or more wrongly: 100 allows 10, and 110 does not
+ * allow 1000.
+ */
+export const MAX_ONE_SIDED_MINIMUM = 99;
+
+/** Size of the grammar of a bound: this, times the sum of the numbers from 1 to that of its digits. */
+export const BOUND_BYTES = 24;
+
+/** Size of the grammars of all bounds of integers; further ones are ignored. */
+export const MAX_TOTAL_BOUND_BYTES = 400_000;
 
 /** Types that the converter supports beyond those of JSON Schema. */
 export const PRIMITIVES: ReadonlySet<string> = new Set([

@@ -4,6 +4,7 @@ import { visitArray } from "./array-schema.ts";
 import { GrammarBudget } from "../limits/grammar-budget.ts";
 import { MAX_DEFINITIONS, MAX_DEPTH, MAX_REFERENCE_DEPTH, PRIMITIVES } from "../limits/grammar-limits.ts";
 import { isTrivial, keywordCount, keywordsOf } from "./keywords.ts";
+import { visitInteger } from "./integer-schema.ts";
 import { visitObject } from "./object-schema.ts";
 import { type JsonSchema, type Position, inside, invalidSchema, join, quoted } from "../limits/position.ts";
 import {
@@ -14,7 +15,7 @@ import {
   tooDeep,
   unionNode,
 } from "../limits/safe-node.ts";
-import { visitInteger, visitString } from "./scalar-schema.ts";
+import { visitString } from "./string-schema.ts";
 import { visitConst, visitEnum } from "./value-schema.ts";
 import type { WalkContext } from "./walk-context.ts";
 

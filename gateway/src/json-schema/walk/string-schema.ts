@@ -1,7 +1,6 @@
-import { toDouble } from "../../lib/json/exact-numbers.ts";
 import { readBounds } from "./count-bounds.ts";
 import type { GrammarBudget } from "../limits/grammar-budget.ts";
-import { FORMATS, MAX_INTEGER, MAX_ONE_SIDED_INTEGER, MAX_REPETITIONS } from "../limits/grammar-limits.ts";
+import { FORMATS, MAX_REPETITIONS } from "../limits/grammar-limits.ts";
 import { type RewrittenPattern, rewritePattern } from "../pattern/rewrite.ts";
 import { type JsonSchema, type Position, inside, invalidSchema, quoted } from "../limits/position.ts";
 import { type SafeNode, literalNode } from "../limits/safe-node.ts";
@@ -59,45 +58,4 @@ function rewriteWithin(budget: GrammarBudget, source: string): RewrittenPattern 
   const { rewritten, steps } = rewritePattern(source);
   budget.addPattern(source, steps);
   return rewritten;
-}
-
-/** An integer, with bounds that `_build_min_max_int` can write. */
-export function visitInteger(walk: WalkContext, schema: JsonSchema, at: Position): SafeNode {
-  const min = Math.max(
-    Math.ceil(boundOf(schema, "minimum", at) ?? -Infinity),
-    Math.floor(boundOf(schema, "exclusiveMinimum", at) ?? -Infinity) + 1,
-  );
-  const max = Math.min(
-    Math.floor(boundOf(schema, "maximum", at) ?? Infinity),
-    Math.ceil(boundOf(schema, "exclusiveMaximum", at) ?? Infinity) - 1,
-  );
-  if (min > max) {
-    throw invalidSchema(at, "no integer is within its minimum and maximum", "Correct one of the two");
-  }
-  const isMinUsable =
-    min >= -MAX_INTEGER && min <= (max <= MAX_INTEGER ? MAX_INTEGER : MAX_ONE_SIDED_INTEGER);
-  const isMaxUsable = max <= MAX_INTEGER && max >= (isMinUsable ? -MAX_INTEGER : -MAX_ONE_SIDED_INTEGER);
-  const applied = [
-    ...(isMinUsable || min < 0 ? ["minimum", "exclusiveMinimum"] : []),
-    ...(isMaxUsable || max > 0 ? ["maximum", "exclusiveMaximum"] : []),
-  ];
-  walk.ignoreOthers(schema, at, "integer", applied);
-  const bounds = {
-    ...(isMinUsable ? { minimum: min } : {}),
-    ...(isMaxUsable ? { maximum: max } : {}),
-  };
-  const digits = Object.values(bounds).reduce((sum, bound) => sum + String(bound).length, 0);
-  walk.budget.addBytes(64 + 300 * digits, at);
-  return literalNode({ type: "integer", ...bounds }, 4);
-}
-
-function boundOf(schema: JsonSchema, keyword: string, at: Position): number | undefined {
-  const value = schema[keyword];
-  // In draft 4 these are flags for the bound next to them.
-  if (value == null || typeof value === "boolean") return undefined;
-  const bound = toDouble(value);
-  if (bound === undefined) {
-    throw invalidSchema(inside(at, keyword), `${quoted(value)} is not a number`, "Correct it");
-  }
-  return bound;
 }
