@@ -30,7 +30,7 @@ export function visitEnum(walk: WalkContext, schema: JsonSchema, at: Position): 
 /** Values are written as JSON into the grammar, where quotes and backslashes are escaped again. */
 function chargeValue(walk: WalkContext, value: unknown, at: Position): void {
   checkValue(value, at, 0);
-  walk.budget.addBytes(2 * Buffer.byteLength(JSON.stringify(value)) + 16, at);
+  walk.budget.addBytes(Buffer.byteLength(JSON.stringify(JSON.stringify(value))) + 8, at);
 }
 
 function checkValue(value: unknown, at: Position, depth: number): void {
