@@ -1,4 +1,5 @@
 import { isJsonObject } from "../../lib/json/exact-numbers.ts";
+import { FORMATS } from "../limits/grammar-limits.ts";
 
 /** Keywords that constrain values of every type. */
 const GENERAL = [
@@ -80,4 +81,40 @@ export function isTrivial(keyword: string, value: unknown): boolean {
   if (value === undefined || value === null) return keyword !== "const";
   const isContainer = Array.isArray(value) || isJsonObject(value);
   return isContainer && Object.keys(value).length === 0 && keyword !== "not";
+}
+
+/** Keywords from which the converter makes a grammar of its own. Others only count beside one of these. */
+const ENFORCED = [
+  "$ref",
+  "$dynamicRef",
+  "$recursiveRef",
+  "oneOf",
+  "anyOf",
+  "allOf",
+  "const",
+  "enum",
+  "pattern",
+];
+const ENFORCED_UNLESS_TRIVIAL = ["properties", "additionalProperties", "items", "prefixItems"];
+
+/** Whether the grammar of a part of a schema may allow less than the type beside it. */
+export function isEnforced(part: unknown, typeBeside: unknown): boolean {
+  if (part === true) return false;
+  if (!isJsonObject(part)) return true;
+  const { format, type } = part;
+  if (type == null ? typeof format === "string" && FORMATS.test(format) : type !== typeBeside) return true;
+  return (
+    ENFORCED.some((keyword) => part[keyword] !== undefined) ||
+    ENFORCED_UNLESS_TRIVIAL.some((keyword) => hasKeyword(part, keyword))
+  );
+}
+
+/** Whether a part of a schema constrains anything, apart from its type. */
+export function hasConstraint(part: unknown): boolean {
+  if (!isJsonObject(part)) return part === false;
+  return [...keywordsOf("any")].some((keyword) => hasKeyword(part, keyword));
+}
+
+function hasKeyword(part: Readonly<Record<string, unknown>>, keyword: string): boolean {
+  return Object.hasOwn(part, keyword) && !isTrivial(keyword, part[keyword]);
 }

@@ -3,7 +3,7 @@ import { visitAllOf } from "./all-of.ts";
 import { visitArray } from "./array-schema.ts";
 import { GrammarBudget } from "../limits/grammar-budget.ts";
 import { MAX_DEFINITIONS, MAX_DEPTH, MAX_REFERENCE_DEPTH, PRIMITIVES } from "../limits/grammar-limits.ts";
-import { isTrivial, keywordCount, keywordsOf } from "./keywords.ts";
+import { hasConstraint, isEnforced, isTrivial, keywordCount, keywordsOf } from "./keywords.ts";
 import { visitInteger } from "./integer-schema.ts";
 import { visitObject } from "./object-schema.ts";
 import { type JsonSchema, type Position, inside, invalidSchema, join, quoted } from "../limits/position.ts";
@@ -165,6 +165,10 @@ export class SchemaWalk implements WalkContext {
     return referenceNode(definition);
   }
 
+  /**
+   * Alternatives of which the converter enforces nothing, such as which properties are required, would make a grammar
+   * of any value. What is beside them is enforced instead.
+   */
   #visitUnion(schema: JsonSchema, keyword: "oneOf" | "anyOf", at: Position): SafeNode {
     const value = schema[keyword];
     const keywordAt = inside(at, keyword);
@@ -176,6 +180,10 @@ export class SchemaWalk implements WalkContext {
     );
     if (possible.length === 0) {
       throw invalidSchema(keywordAt, "no alternative allows any value", "Add one");
+    }
+    if (possible.some(({ alternative }) => !isEnforced(alternative, schema["type"]))) {
+      if (value.every((alternative) => hasConstraint(alternative))) this.ignore(at, keyword);
+      return this.#dispatch({ ...schema, [keyword]: undefined }, at);
     }
     this.ignoreOthers(schema, at, "any", [keyword, "type"]);
     return unionNode(
