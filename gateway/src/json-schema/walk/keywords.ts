@@ -79,6 +79,9 @@ export function isTrivial(keyword: string, value: unknown): boolean {
   if (typeof value === "boolean") return value !== FLAGS.has(keyword);
   if (value === 0) return /^min[A-Z]/.test(keyword);
   if (value === undefined || value === null) return keyword !== "const";
+  // Every name is a string; Zod says so for each record.
+  if (keyword === "propertyNames" && isJsonObject(value))
+    return Object.entries(value).every(([key, type]) => key === "type" && type === "string");
   const isContainer = Array.isArray(value) || isJsonObject(value);
   return isContainer && Object.keys(value).length === 0 && keyword !== "not";
 }

@@ -2,6 +2,7 @@ import { isJsonObject } from "../../lib/json/exact-numbers.ts";
 import { MAX_EXCLUDED_NAME_BYTES, MAX_NAME_BYTES } from "../limits/grammar-limits.ts";
 import { type JsonSchema, type Position, inside, invalidSchema, quoted } from "../limits/position.ts";
 import { type SafeNode, literalNode } from "../limits/safe-node.ts";
+import { patternValues } from "./pattern-properties.ts";
 import type { WalkContext } from "./walk-context.ts";
 
 /** Characters that the converter can exclude from property names; it writes them into character classes unescaped. */
@@ -13,7 +14,11 @@ export function visitObject(walk: WalkContext, schema: JsonSchema, at: Position)
   const required = new Set<unknown>(Array.isArray(schema["required"]) ? schema["required"] : []);
   const { properties, optional } = visitProperties(walk, declared, required, at);
   const names = Object.keys(properties);
-  const additional = visitAdditional(walk, schema["additionalProperties"], names, at);
+  const byPattern = patternValues(schema);
+  const additional =
+    byPattern === undefined
+      ? visitAdditional(walk, ["additionalProperties", schema["additionalProperties"]], names, at)
+      : visitAdditional(walk, ["patternProperties", byPattern.values], names, at);
   walk.budget.addOptionalProperties(optional, at);
   walk.budget.addBytes(64, at);
 
@@ -23,8 +28,10 @@ export function visitObject(walk: WalkContext, schema: JsonSchema, at: Position)
     "properties",
     "required",
     "additionalProperties",
-    // In a closed object, all properties are evaluated.
-    ...(additional === undefined ? ["unevaluatedProperties", "propertyNames"] : []),
+    ...(byPattern?.hasAnyName === true ? ["patternProperties"] : []),
+    // All properties are evaluated in a closed object, and in one of which all names match a pattern.
+    ...(additional === undefined || byPattern !== undefined ? ["unevaluatedProperties"] : []),
+    ...(additional === undefined ? ["propertyNames"] : []),
   ]);
   return literalNode({
     type: "object",
@@ -89,7 +96,7 @@ function checkName(name: string, at: Position): number {
 /** @returns undefined for a closed object */
 function visitAdditional(
   walk: WalkContext,
-  value: unknown,
+  [keyword, value]: readonly [keyword: string, value: unknown],
   names: readonly string[],
   at: Position,
 ): JsonSchema | true | undefined {
@@ -99,11 +106,11 @@ function visitAdditional(
   );
   if (!excludable) {
     // Only the declared properties: still valid for the schema.
-    walk.ignore(at, "additionalProperties");
+    walk.ignore(at, keyword);
     return undefined;
   }
   const excluded = names.reduce((sum, name) => sum + name.length, 0);
-  const below = inside(at, "additionalProperties", "-additional-value".length);
+  const below = inside(at, keyword, "-additional-value".length);
   walk.budget.addBytes(4 * (below.nameBytes + 32) + 32 * excluded, below);
   return value === true ? true : walk.visit(value, below).schema;
 }

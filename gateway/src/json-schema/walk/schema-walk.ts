@@ -6,6 +6,7 @@ import { MAX_DEFINITIONS, MAX_DEPTH, MAX_REFERENCE_DEPTH, PRIMITIVES } from "../
 import { hasConstraint, isEnforced, isTrivial, keywordCount, keywordsOf } from "./keywords.ts";
 import { visitInteger } from "./integer-schema.ts";
 import { visitObject } from "./object-schema.ts";
+import { patternValues } from "./pattern-properties.ts";
 import { type JsonSchema, type Position, inside, invalidSchema, join, quoted } from "../limits/position.ts";
 import {
   type Definition,
@@ -106,7 +107,9 @@ export class SchemaWalk implements WalkContext {
     const has = (keyword: string): boolean => schema[keyword] != null;
     const isOrMayBe = (name: string): boolean => type == null || type === name;
     const isOpen = (schema["additionalProperties"] ?? true) === true;
-    if (isOrMayBe("object") && (has("properties") || !isOpen)) return visitObject(this, schema, at);
+    const isRecord = type === "object" && patternValues(schema) !== undefined;
+    if (isRecord || (isOrMayBe("object") && (has("properties") || !isOpen)))
+      return visitObject(this, schema, at);
     if (has("allOf") && (isOrMayBe("object") || type === "string")) {
       const combined = visitAllOf(this, schema, at);
       if (combined !== undefined) return combined;
