@@ -85,7 +85,6 @@ test("keeps a schema that Ollama supports unchanged, with its properties in orde
       pair: { type: "array", prefixItems: [{ type: "string" }, { type: "boolean" }] },
       code: { type: "string", pattern: "^[A-Z]{2}[0-9]{1,5}$" },
       map: { type: "object", properties: {}, additionalProperties: { type: "number" } },
-      any: {},
       dictionary: { type: "object" },
     },
     { required: ["zulu", "mike"] },
@@ -95,6 +94,19 @@ test("keeps a schema that Ollama supports unchanged, with its properties in orde
     JSON.stringify({ type: schema["type"], properties: schema["properties"], required: schema["required"] }),
   );
   expect(safe.ignored).toEqual([]);
+});
+
+test("takes an empty schema for any value, which the converter takes for an object, except as the whole schema", () => {
+  const anyValue = { type: ["object", "array", "string", "number", "boolean", "null"] };
+  const schema = object({ any: {}, list: { type: "array", items: {} } }, { additionalProperties: {} });
+  expect(makeSafe(schema, "format")).toEqual({
+    schema: object(
+      { any: anyValue, list: { type: "array", items: anyValue } },
+      { additionalProperties: true },
+    ),
+    ignored: [],
+  });
+  expect(makeSafe({}, "format").schema).toEqual({});
 });
 
 describe("references", () => {

@@ -112,5 +112,5 @@ function visitAdditional(
   const excluded = names.reduce((sum, name) => sum + name.length, 0);
   const below = inside(at, keyword, "-additional-value".length);
   walk.budget.addBytes(4 * (below.nameBytes + 32) + 32 * excluded, below);
-  return value === true ? true : walk.visit(value, below).schema;
+  return value === true || Object.keys(value).length === 0 ? true : walk.visit(value, below).schema;
 }

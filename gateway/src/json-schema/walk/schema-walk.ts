@@ -120,7 +120,8 @@ export class SchemaWalk implements WalkContext {
       if (string !== undefined) return string;
     }
     if (type === "integer") return visitInteger(this, schema, at);
-    if (Object.keys(schema).length === 0) return literalNode({});
+    // The converter takes an empty schema for that of an object, which the arguments of a call are.
+    if (Object.keys(schema).length === 0 && at.path === "") return literalNode({});
     if (type == null) return this.#anyValue(schema, at);
     if (typeof type !== "string" || !PRIMITIVES.has(type)) {
       throw invalidSchema(
