@@ -52,15 +52,30 @@ export class MeasuredGateway {
   }
 
   /**
+   * Sends a request without measuring it.
+   *
+   * @param body undefined for a GET
+   */
+  async send(path: string, body: string | undefined): Promise<MeasuredResponse> {
+    const headers = { "content-type": "application/json" };
+    const init = body === undefined ? {} : { method: "POST", headers, body };
+    const response = await fetch(this.#url + path, init);
+    // The stream of an invalid request breaks off.
+    const text = await response.text().catch(() => "");
+    return { status: response.status, text };
+  }
+
+  /**
    * Sends a request several times, until one stays within a limit.
    *
+   * @param body undefined for a GET
    * @param check is called with each response
    *
    * @returns the lowest time of the longest turn of the event loop, in ms of processor time on the reference machine
    */
   async leastLongestTurn(
     path: string,
-    body: string,
+    body: string | undefined,
     limitMs: number,
     check: (response: MeasuredResponse) => void,
   ): Promise<number> {
@@ -73,17 +88,17 @@ export class MeasuredGateway {
     return least;
   }
 
-  async #longestTurn(path: string, body: string): Promise<{ ms: number; response: MeasuredResponse }> {
+  async #longestTurn(
+    path: string,
+    body: string | undefined,
+  ): Promise<{ ms: number; response: MeasuredResponse }> {
     this.#worker.postMessage("begin");
     await once(this.#worker, "message");
-    const headers = { "content-type": "application/json" };
-    const response = await fetch(this.#url + path, { method: "POST", headers, body });
-    // The stream of an invalid request breaks off.
-    const text = await response.text().catch(() => "");
+    const response = await this.send(path, body);
     this.#worker.postMessage("end");
     const [{ longestMs, referenceMs }] = (await once(this.#worker, "message")) as [Measured];
     const ms = longestMs / Math.max(1, referenceMs / REFERENCE_MS);
     this.#fake.received.length = 0;
-    return { ms, response: { status: response.status, text } };
+    return { ms, response };
   }
 }

@@ -46,3 +46,18 @@ test("verbose model details with the complete vocabulary do not block the event 
   });
   expect(longest).toBeLessThan(LIMIT_MS);
 });
+
+test("the stored items of a long request do not block the event loop", async () => {
+  fake.respondTo(() => undefined);
+  const status = "\n".repeat(14 * 1024 * 1024);
+  const created = await gateway.send(
+    "/v1/responses",
+    JSON.stringify({ model: "m", input: [{ role: "user", content: "Hi", status }] }),
+  );
+  const { id } = JSON.parse(created.text) as { id: string };
+  const path = `/v1/responses/${id}/input_items`;
+  const longest = await gateway.leastLongestTurn(path, undefined, LIMIT_MS, (response) => {
+    expect(JSON.parse(response.text)).toMatchObject({ data: [{ content: "Hi", status }] });
+  });
+  expect(longest).toBeLessThan(LIMIT_MS);
+});

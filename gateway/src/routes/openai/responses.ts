@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ApiError, unsupportedValue } from "../../errors.ts";
 import type { AppContext } from "../../app-context.ts";
 import { adaptResponses } from "../../apis/openai-responses/adapter.ts";
 import { responsesSchema } from "../../apis/openai-responses/schema.ts";
+import { isLarge, toJson } from "../../ollama/proxy-body.ts";
 import { ignoredParameters, parseRequest } from "../parse-request.ts";
 import { generate } from "../../generation/generate.ts";
 import { type ItemQuery, listItems } from "../../response-store/item-list.ts";
@@ -72,24 +73,35 @@ export function responsesRoutes(app: FastifyInstance, gateway: AppContext): void
   app.get(
     "/v1/responses/:id",
     describe({ summary: "A stored response.", response }),
-    async (request: OneResponse) => {
+    async (request: OneResponse, reply) => {
       if (request.query.stream === "true") {
         throw unsupportedValue("stream", "stored responses cannot be streamed. Leave the parameter out.");
       }
-      const { id, response: stored, output } = await storedResponse(request);
-      return { id, ...stored, output };
+      const found = await storedResponse(request);
+      const { id, response: stored, output } = found;
+      return sendStored(reply, found, { id, ...stored, output });
     },
   );
 
-  app.get("/v1/responses/:id/input_items", inputItems, async (request: OneResponse) =>
-    listItems(inputOf(await storedResponse(request)), request.query),
-  );
+  app.get("/v1/responses/:id/input_items", inputItems, async (request: OneResponse, reply) => {
+    const found = await storedResponse(request);
+    return sendStored(reply, found, listItems(inputOf(found), request.query));
+  });
 
   const deletion = describe({ summary: "Deletes a stored response.", response: deletedResponse });
   app.delete("/v1/responses/:id", deletion, async ({ consumer, params: { id } }: OneResponse) => {
     if (!(await (sharedResponses ?? responses).delete(consumer.name, id))) throw responseNotFound(id);
     return { id, object: "response", deleted: true };
   });
+}
+
+/** Sends part of a stored conversation; a large one is serialized in chunks. */
+function sendStored(
+  reply: FastifyReply,
+  { conversationCost }: { readonly conversationCost: number },
+  body: object,
+): FastifyReply {
+  return reply.type("application/json; charset=utf-8").send(toJson(body, isLarge(conversationCost)));
 }
 
 /** Charges additional memory of a request. A finished request holds nothing more. */
