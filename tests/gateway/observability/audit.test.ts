@@ -70,6 +70,17 @@ test("audits each change to the server with the key, the act and its target", as
   expect(gateway.log.join("")).not.toContain(root.key);
 });
 
+test("an audit line has only the beginning of a long name", async () => {
+  const root = newKey("root", ["admin"]);
+  const gateway = await startGateway(await startFake(), { ...silent, API_KEYS: root.line });
+  const headers = { authorization: `Bearer ${root.key}`, "content-type": "application/json" };
+  const name = "x".repeat(1_000_000);
+  await (await gateway.post("/api/copy", { source: name, destination: name }, { headers })).text();
+  const line = await eventually(() => auditLines(gateway)[0]);
+  const shown = "x".repeat(1024);
+  expect(line).toMatchObject({ act: "copy-model", target: shown, source: shown });
+});
+
 test("survives an upload that takes its connection along, and logs it", async () => {
   const { key, line } = newKey("root", ["admin"]);
   const gateway = await startGateway(await startFake(), { API_KEYS: line });
