@@ -14,3 +14,9 @@ export function normalizeUrl(url: string): string {
     .join("/")}`;
   return query === -1 ? normalized : normalized + url.slice(query);
 }
+
+/** The path of a URL, also of an absolute-form target, which the router accepts. */
+export function pathOf(url: string): string {
+  const [target = ""] = url.split("?", 1);
+  return target.replace(/^https?:\/\/[^/]*/, "");
+}

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { expect, test } from "vitest";
 import { newKey } from "../../../gateway/src/auth/api-keys.ts";
 import { hello, startFake, startGateway } from "../../../test-support/gateway/gateway-harness.ts";
@@ -49,6 +51,19 @@ test("forwards an admin request under its normalized path", async () => {
   const gateway = await startGateway(fake, { API_KEYS: line });
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
   expect((await gateway.post("//api/pull/", { model: "m" }, { headers })).status).toBe(200);
+  expect((await fake.conversation()).path).toBe("/api/pull");
+});
+
+test("forwards an admin request with an absolute target without its host", async () => {
+  const { key, line } = newKey("root", ["admin"]);
+  const fake = await startFake();
+  const { port } = await startGateway(fake, { API_KEYS: line });
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  const path = "http://evil.example/api/pull?a=b";
+  const client = request({ host: "127.0.0.1", port, method: "POST", path, headers });
+  client.end('{"model":"m"}');
+  const [response] = (await once(client, "response")) as [IncomingMessage];
+  response.resume();
   expect((await fake.conversation()).path).toBe("/api/pull");
 });
 

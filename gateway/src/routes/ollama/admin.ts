@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ApiError } from "../../errors.ts";
 import type { AppContext } from "../../app-context.ts";
 import { changeAudit } from "./admin-audit.ts";
+import { pathOf } from "../../lib/request-path.ts";
 import { isLarge } from "../../ollama/proxy-body.ts";
 import { type Operation, describe } from "../../openapi/operation.ts";
 import { ollamaObject } from "../../openapi/response-schemas.ts";
@@ -71,7 +72,7 @@ async function forwardTo(gateway: AppContext, request: FastifyRequest, reply: Fa
     void gateway.backends.refresh();
   });
   // Without the query, which none of these routes has.
-  const path = request.url.split("?", 1)[0] ?? "";
+  const path = pathOf(request.url);
   const forwarded = { method: request.method, path, body: request.body, isLarge: isLarge(request.bodyCost) };
   const response = await backend.client.proxy(forwarded, disconnected.signal).catch((error: unknown) => {
     // A stalled body already has a response, which aborted this request.
