@@ -167,3 +167,17 @@ test.each([
   }
   expect(fake.received).toHaveLength(0);
 });
+
+test.each(["/api/chat", "/api/generate"])(
+  "%s rejects _debug_render_only, whose response would be a line of any length",
+  async (path) => {
+    const fake = await startFake();
+    const gateway = await startGateway(fake);
+    const body = { ...hello, prompt: "Hi", stream: false };
+    const response = await gateway.post(path, { ...body, _debug_render_only: true });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("'_debug_render_only'");
+    expect(fake.received).toHaveLength(0);
+    expect((await gateway.post(path, { ...body, _debug_render_only: false })).status).toBe(200);
+  },
+);

@@ -11,6 +11,7 @@ import { nativeFormat } from "../common/output-format.ts";
 import { boundedOptions } from "../common/fatal-options.ts";
 import { stops } from "../common/stops.ts";
 import { serverOptions } from "../common/server-options.ts";
+import { unsupported } from "../common/validation.ts";
 
 /** An object of Ollama's API, with case-insensitive field names. */
 function ollamaObject<Shape extends z.ZodRawShape>(shape: Shape) {
@@ -46,6 +47,8 @@ export const nativeSchema = ollamaObject({
   tools: z.array(z.unknown()).max(MAX_TOOLS).nullish(),
   images: z.array(z.string()).nullish(),
   options,
+  // Ollama would respond with the rendered prompt: one line, up to a template's maximum output, and without `done`.
+  _debug_render_only: unsupported("the gateway returns no prompts", (value) => value === false),
 });
 
 /** An object that names a model, also by Ollama's older field name. */
