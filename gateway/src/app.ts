@@ -32,6 +32,7 @@ import { type KeyObserver, KeyStore } from "./auth/key-store.ts";
 import { UsageLedger } from "./auth/usage-ledger.ts";
 import { type Log, withoutChildren } from "./observability/log.ts";
 import { Metrics } from "./observability/metrics.ts";
+import { closeStalledResponses } from "./plugins/stalled-responses.ts";
 import { recordRequests } from "./plugins/request-record.ts";
 import { ResponseStore } from "./response-store/response-store.ts";
 import type { StoredItem } from "./response-store/stored-conversation.ts";
@@ -229,6 +230,9 @@ export function buildApp(config: Config, log: Log, handOver?: HandOverTimes): Fa
     }),
     plugin("body-deadline", ["authentication"], () => {
       enforceBodyDeadline(app, config.REQUEST_TIMEOUT_MS, BLOB_ROUTES);
+    }),
+    plugin("stalled-responses", ["request-record"], () => {
+      closeStalledResponses(app, config.SLOW_READER_TIMEOUT_MS);
     }),
     plugin("error-handler", ["request-record"], () => {
       handleErrors(app);

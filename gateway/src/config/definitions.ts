@@ -251,7 +251,7 @@ export const definitions = {
   SLOW_READER_TIMEOUT_MS: deadline({
     default: `${1 * MINUTE}`,
     description:
-      "How long a client may leave a stream unread while its buffers are full. Then it is disconnected.",
+      "How long a client may leave a response unread while its buffers are full. Then it is disconnected.",
   }),
   SHUTDOWN_TIMEOUT_MS: deadline({
     default: `${30 * SECOND}`,
