@@ -17,6 +17,12 @@ const KEEP_ALIVE_MS = 60_000;
 const JSON_HEADERS = { "content-type": "application/json", accept: "application/json" };
 const GENERATE_HEADERS = { "content-type": "application/json", accept: "application/x-ndjson" };
 
+// Maximum length of a buffered response, whose events are kept until the last one.
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+
+// Maximum length of a response that is not charged to the body budget.
+const MAX_JSON_BYTES = 32 * 1024 * 1024;
+
 const UNARY_TIMEOUTS = { noResponse: "answer_timeout", stalled: "answer_timeout" } as const;
 
 /** Timeouts for Ollama, in milliseconds. */
@@ -85,6 +91,7 @@ export class OllamaClient {
       const buffered = !body.stream;
       const stream = new GenerateStream({
         model: body.model,
+        maxBytes: buffered ? MAX_BUFFERED_BYTES : Infinity,
         reader,
         abortable,
         timeouts: buffered
@@ -145,16 +152,12 @@ export class OllamaClient {
         },
         delivery,
       );
-      const chunks: Buffer[] = [];
-      let length = 0;
-      for await (const chunk of response.body as AsyncIterable<Buffer>) {
-        chunks.push(chunk);
-        length += chunk.length;
-        onLength?.(length);
-      }
-      const json = Buffer.concat(chunks);
-      if (response.statusCode === 200) return json;
-      throw fromStatus(response.statusCode, json.toString(), model ?? "");
+      if (response.statusCode === 200) return await readBody(response.body, onLength);
+      throw fromStatus(
+        response.statusCode,
+        (await readBody(response.body, onLength)).toString(),
+        model ?? "",
+      );
     } catch (error) {
       throw fromConnectionError(error as Error, delivery.stage, {
         ...UNARY_TIMEOUTS,
@@ -241,14 +244,33 @@ export class OllamaClient {
     try {
       const signal = AbortSignal.timeout(this.#timeouts.probeMs);
       const response = await this.#pool.request({ method: "GET", path, signal }, new Delivery());
-      if (response.statusCode === 200)
-        return { body: await response.body.json(), date: response.headers["date"] };
+      if (response.statusCode === 200) {
+        const json = await readBody(response.body);
+        return { body: JSON.parse(json.toString()) as unknown, date: response.headers["date"] };
+      }
       await response.body.dump();
     } catch (cause) {
       throw new ApiError("upstream_unreachable", { cause });
     }
     throw new ApiError("upstream_failed");
   }
+}
+
+/** @throws ApiError if it is too long, or what `onLength` throws */
+async function readBody(body: AsyncIterable<unknown>, onLength?: (bytes: number) => void): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (onLength !== undefined) onLength(length);
+    else if (length > MAX_JSON_BYTES) throw responseTooLong();
+  }
+  return Buffer.concat(chunks);
+}
+
+function responseTooLong(): ApiError {
+  return new ApiError("upstream_failed", { message: "Ollama sent a response that is too long." });
 }
 
 function parseResponse(text: string): unknown {

@@ -22,6 +22,8 @@ export interface EventReader {
 
 interface GenerateStreamOptions {
   readonly model: string;
+  /** Maximum length of the response in bytes. */
+  readonly maxBytes: number;
   readonly reader: EventReader;
   /** Aborting it ends the stream with its reason. */
   readonly abortable: Abortable<ApiError>;
@@ -45,6 +47,7 @@ export class GenerateStream implements DeliveryHandler, Abort<ApiError> {
   });
   readonly #errorBody: Buffer[] = [];
   #errorBytes = 0;
+  #receivedBytes = 0;
   #status = 0;
   #settled = false;
   #controller: Dispatcher.DispatchController | undefined;
@@ -76,6 +79,11 @@ export class GenerateStream implements DeliveryHandler, Abort<ApiError> {
     if (this.#status !== 200) {
       this.#errorBytes += chunk.length;
       if (this.#errorBytes <= MAX_ERROR_BYTES) this.#errorBody.push(chunk);
+      return;
+    }
+    this.#receivedBytes += chunk.length;
+    if (this.#receivedBytes > this.#options.maxBytes) {
+      this.abort(new ApiError("upstream_failed", { message: "Ollama sent a response that is too long." }));
       return;
     }
     try {

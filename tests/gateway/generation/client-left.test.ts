@@ -61,6 +61,7 @@ describe("a client that disconnects stops the work in Ollama", () => {
     const abortable = { abortReason: undefined, activeOperation: undefined } as Writable<Abortable<ApiError>>;
     const { promise, resolve } = Promise.withResolvers<ApiError | undefined>();
     const stream = new GenerateStream({
+      maxBytes: Infinity,
       model: "m",
       reader: { onEvent: () => undefined },
       abortable,
