@@ -26,6 +26,16 @@ test.each([null, 3, "text", [1]])("returns %j unchanged", (value) => {
   expect(withOwnFieldNames(value)).toBe(value);
 });
 
+test("rejects objects of so many fields in other spellings that renaming them would take long", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake);
+  const message = Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`K${index}`, 0]));
+  const response = await gateway.post("/api/chat", { model: "m", messages: [message] });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toEqual({ error: expect.stringContaining("16 fields") as string });
+  expect(fake.received).toHaveLength(0);
+});
+
 test("accepts field names in any case, as Ollama does", async () => {
   const fake = await startFake();
   const gateway = await startGateway(fake);

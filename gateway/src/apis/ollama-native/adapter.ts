@@ -2,7 +2,7 @@ import * as z from "zod";
 import { isInt64 } from "../../lib/json/exact-numbers.ts";
 import { isLoadOnly } from "../../ollama/load-only.ts";
 import type { GenerateRequest } from "../../ollama/types.ts";
-import { withOwnFieldNames } from "./field-names.ts";
+import { messageWithOwnFieldNames, withOwnFieldNames } from "./field-names.ts";
 import { checkTemplate } from "./template.ts";
 import { MAX_MESSAGES, MAX_TOOLS, modelName } from "../openai-chat/schema.ts";
 import type { StreamingResponse, ApiAdapter } from "../adapter.ts";
@@ -41,7 +41,7 @@ export const nativeSchema = ollamaObject({
   model: modelName,
   stream: z.boolean().nullish(),
   messages: z
-    .array(ollamaObject({ images: z.array(z.string()).nullish() }))
+    .array(z.preprocess(messageWithOwnFieldNames, z.looseObject({ images: z.array(z.string()).nullish() })))
     .max(MAX_MESSAGES)
     .nullish(),
   tools: z.array(z.unknown()).max(MAX_TOOLS).nullish(),
