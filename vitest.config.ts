@@ -190,7 +190,7 @@ export default defineConfig({
           // engine's version, and what depends on none.
           name: "compatibility",
           include: [
-            ...["engine", "life", "replicas", "models", "drift", "neighbours"].map(
+            ...["engine", "life", "replicas", "model-volumes", "drift", "neighbours"].map(
               (name) => `tests/e2e/${name}.test.ts`,
             ),
             ...engineMakesNoDifference,

@@ -3,9 +3,10 @@
 export const longestTests = [
   "remote-engine",
   "upgrade",
-  "models",
   "life",
+  "model-volumes",
   "replicas",
+  "models",
   "keys",
   "engine-restart",
   "environments",
