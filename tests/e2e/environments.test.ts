@@ -105,7 +105,9 @@ describe("a stack with production set", () => {
     const preview = await runScript("preview");
     expect(preview.code, preview.output).toBe(1);
     const [summary = "", violations = ""] = preview.output.split("**Refused**");
-    expect(summary).toContain("container `ollama-stack-prod-gateway`");
+    expect(summary).toMatch(
+      /Interrupts nobody\.[^]*It \*\*creates\*\*:[^]*container `ollama-stack-prod-gateway`[^]*What is downloaded:\n\n- Model .*: it will be pulled, [\d.]+ [MG]B/,
+    );
     // The engine already has the other images.
     expect(summary.match(/^- Image .*$/gm)).toEqual([
       expect.stringMatching(

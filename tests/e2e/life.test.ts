@@ -8,20 +8,15 @@ import { describeReadOnlyCheckout } from "./read-only-checkout.ts";
 import { describeRefusals, foreignContainerOf } from "./refused-updates.ts";
 import { keptLoaded } from "./kept-loaded.ts";
 import { previewSteps } from "./preview-steps.ts";
-import { leftovers, Project } from "../../test-support/stack/project.ts";
+import { docker, inspect } from "../../test-support/stack/by-hand.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
 // The lifecycle of one stack, in order: each test continues from the state that the previous one left.
 const project = new Project({ stack: "life", ollamaPort: 18008, gatewayPort: 18000 });
 let outputs: StackOutputs;
 
-const preview = (...args: string[]) => previewSteps(project, ...args);
-
-function inspect(name: string, format: string): unknown {
-  const template = `{{json ${format}}}`;
-  return JSON.parse(
-    execFileSync("docker", ["container", "inspect", "--format", template, name], { encoding: "utf8" }),
-  );
-}
+const runScript = (name: string, ...args: string[]) =>
+  project.run(process.execPath, [`scripts/commands/${name}.ts`, "--stack", project.stack, ...args]).done;
 const containerId = (name: string) => inspect(name, ".Id");
 
 async function canChat(content = "Hi"): Promise<boolean> {
@@ -53,11 +48,7 @@ afterAll(async () => {
 
 describe("before the first update", () => {
   it("previews every resource", async () => {
-    const [steps, { output }] = await Promise.all([
-      preview(),
-      project.run(process.execPath, ["scripts/commands/preview.ts", "--stack", project.stack]).done,
-    ]);
-    expect(steps).toMatchObject({
+    expect(await previewSteps(project)).toMatchObject({
       "network-bridge": "create",
       "ollama-image": "create",
       "ollama-models": "create",
@@ -67,10 +58,6 @@ describe("before the first update", () => {
       "gateway-container": "create",
       "gateway-ready": "create",
     });
-    expect(output).toMatch(
-      /Interrupts nobody\.[^]*It \*\*creates\*\*:[^]*container `ollama-stack-life-gateway`/,
-    );
-    expect(output).toMatch(/What is downloaded:\n\n- Model .*: it will be pulled, [\d.]+ [MG]B/);
     expect(leftovers(project.stack).containers).toEqual([]);
   });
 });
@@ -134,16 +121,16 @@ describe("up", () => {
 
   it("passes gatewayEnvironment to the gateway, which logs prompts with LOG_TEXT", async () => {
     expect(await canChat("Planted in the log")).toBe(true);
-    const log = () => execFileSync("docker", ["logs", outputs.containers.gateway], { encoding: "utf8" });
+    const log = () => docker("logs", outputs.containers.gateway);
     await expect.poll(log, { timeout: 15_000 }).toContain("Planted in the log");
   });
 
   it("appears in npm run status, and its logs in npm run logs", async () => {
-    const status = await project.run(process.execPath, ["scripts/commands/status.ts"]).done;
+    const status = await runScript("status");
     expect(status.output).toMatch(/^gateway +running +(starting|healthy) +0 /m);
     expect(status.output).toMatch(/^requests: 0 in flight, 0 waiting$/m);
     expect(status.output).toContain(`loaded models: ${outputs.installedModels[0]?.model ?? ""}`);
-    const logs = await project.run(process.execPath, ["scripts/commands/logs.ts", "--tail", "all"]).done;
+    const logs = await runScript("logs", "--tail", "all");
     expect(logs.output).toMatch(/^\d\d:\d\d:[\d.]+ +gateway +info +request .*route=\/v1\/chat\/completions/m);
     expect(logs.output).toMatch(/^\d\d:\d\d:[\d.]+ +ollama +/m);
   });
@@ -152,22 +139,16 @@ describe("up", () => {
 });
 
 describe("up again", () => {
-  it("changes nothing", async () => {
-    await project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
-  });
-
-  it("changes nothing after a refresh either", async () => {
+  it("finds nothing changed by a refresh", async () => {
     await project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
-    await project.pulumi("preview", "--expect-no-changes");
   });
 
-  it("adds no salt to the stack's file, and the state's secrets stay readable", async () => {
+  it("changes nothing, adds no salt to the stack's file, and the state's secrets stay readable", async () => {
     const file = `Pulumi.${project.stack}.yaml`;
     const text = () => readFileSync(join(project.folder, file), "utf8");
     project.edit(file, (content) => content.replace(/^encryptionsalt: .*\n/m, ""));
     const before = text();
-    const up = project.run(process.execPath, ["scripts/commands/up.ts", "--stack", project.stack]);
-    const { code, output } = await up.done;
+    const { code, output } = await runScript("up", "--", "--expect-no-changes");
     expect(code, output).toBe(0);
     expect(text()).toBe(before);
     const state = await project.pulumi("stack", "export", "--show-secrets", "--stack", project.stack);
@@ -178,19 +159,11 @@ describe("up again", () => {
 describeReadOnlyCheckout(project);
 
 describe("manual changes that a refresh detects", () => {
-  it("restores a removed container by refresh and up", async () => {
-    const ollama = containerId(outputs.containers.ollama);
-    execFileSync("docker", ["container", "rm", "--force", outputs.containers.gateway]);
+  it("restores removed containers by refresh and up, without pulling the models again", async () => {
+    docker("container", "rm", "--force", ...Object.values(outputs.containers));
     await project.pulumi("refresh", "--yes", "--skip-preview");
-    expect(await preview()).toMatchObject({ "gateway-container": "create" });
-    await project.pulumi("up", "--yes", "--skip-preview");
-    expect(await canChat()).toBe(true);
-    expect(containerId(outputs.containers.ollama)).toBe(ollama);
-  });
-
-  it("restores Ollama's removed container with its models, without pulling them again", async () => {
-    execFileSync("docker", ["container", "rm", "--force", outputs.containers.ollama]);
-    await project.pulumi("refresh", "--yes", "--skip-preview");
+    const created = { "gateway-container": "create", "ollama-container": "create" };
+    expect(await previewSteps(project)).toMatchObject(created);
     const text = await project.pulumi("up", "--yes", "--skip-preview");
     expect(text).not.toMatch(/: \d+ % of \d/);
     await waitUntilKeptLoaded();
@@ -199,22 +172,9 @@ describe("manual changes that a refresh detects", () => {
 });
 
 describe("manual changes that a refresh does not detect", () => {
-  it("shows a deleted model in the preview, and up pulls it once", async () => {
-    const model = outputs.installedModels[0]?.model ?? "";
-    await fetch(`${outputs.ollamaUrl}/api/delete`, { method: "DELETE", body: JSON.stringify({ model }) });
-    expect(await preview()).toEqual({ [`model-${model}-pull`]: "update" });
-    await project.pulumi("up", "--yes", "--skip-preview");
-    expect(await canChat()).toBe(true);
-    await project.pulumi("preview", "--expect-no-changes");
-  });
-
   it("starts a stopped container by npm run up", async () => {
-    execFileSync("docker", ["container", "stop", outputs.containers.ollama]);
-    const { code, output } = await project.run(process.execPath, [
-      "scripts/commands/up.ts",
-      "--stack",
-      project.stack,
-    ]).done;
+    docker("container", "stop", outputs.containers.ollama);
+    const { code, output } = await runScript("up");
     expect(code, output).toBe(0);
     await waitUntilKeptLoaded();
     expect(await canChat()).toBe(true);
@@ -223,52 +183,30 @@ describe("manual changes that a refresh does not detect", () => {
 
 describe("a change", () => {
   it("of the gateway's sources replaces the gateway, and nothing else", async () => {
-    const before = {
-      ollama: containerId(outputs.containers.ollama),
-      gateway: containerId(outputs.containers.gateway),
-    };
+    const { gateway, ollama } = outputs.containers;
+    const before = [gateway, ollama].map(containerId);
     project.edit("gateway/src/server.ts", (text) => `${text}\nprocess.title = "changed";\n`);
-    const steps = await preview();
-    expect(Object.keys(steps).sort()).toEqual([
-      "gateway-container",
-      "gateway-image",
-      "gateway-image-disposal",
-      "gateway-ready",
-    ]);
-    const report = await project.run(process.execPath, [
-      "scripts/commands/preview.ts",
-      "--stack",
-      project.stack,
-    ]).done;
+    const report = await runScript("preview");
     expect(report.output).toContain("**Interrupts**: the gateway is unavailable");
     expect(report.output).toMatch(
       /It \*\*replaces\*\*:\n\n- .*container `ollama-stack-life-gateway`, because of image/s,
     );
     expect(report.output).not.toContain("ollama-stack-life-ollama`");
     await project.pulumi("up", "--yes", "--skip-preview");
-    expect(containerId(outputs.containers.ollama)).toBe(before.ollama);
-    expect(containerId(outputs.containers.gateway)).not.toBe(before.gateway);
+    expect(containerId(ollama)).toBe(before[1]);
+    expect(containerId(gateway)).not.toBe(before[0]);
     expect(await canChat()).toBe(true);
     expect(leftovers(project.stack).images).toHaveLength(1);
   });
 
   it("of a memory limit is applied in place", async () => {
-    const before = containerId(outputs.containers.gateway);
+    const { gateway } = outputs.containers;
+    const before = containerId(gateway);
     project.configure({ gatewayMemoryMiB: 640 });
-    expect(await preview()).toEqual({ "gateway-container": "update" });
+    expect(await previewSteps(project)).toEqual({ "gateway-container": "update" });
     await project.pulumi("up", "--yes", "--skip-preview");
-    expect(containerId(outputs.containers.gateway)).toBe(before);
-    expect(inspect(outputs.containers.gateway, ".HostConfig.Memory")).toBe(640 * 1024 * 1024);
-    expect(inspect(outputs.containers.gateway, ".HostConfig.PidsLimit")).toBe(128);
-  });
-
-  it("of a process limit is applied in place", async () => {
-    const before = containerId(outputs.containers.gateway);
-    project.configure({ gatewayPids: 200 });
-    expect(await preview()).toEqual({ "gateway-ready": "update" });
-    await project.pulumi("up", "--yes", "--skip-preview");
-    expect(containerId(outputs.containers.gateway)).toBe(before);
-    expect(inspect(outputs.containers.gateway, ".HostConfig.PidsLimit")).toBe(200);
+    expect(containerId(gateway)).toBe(before);
+    expect(inspect(gateway, ".HostConfig")).toMatchObject({ Memory: 640 * 1024 * 1024, PidsLimit: 128 });
   });
 });
 
@@ -276,10 +214,9 @@ describe("destroy", () => {
   describeRefusals(project, () => outputs);
 
   it("removes every container, network, volume and image of the stack, and disconnects foreign containers", async () => {
-    const command = ["scripts/commands/destroy.ts", "--yes", "--disconnect"];
-    const { code, output } = await project.run(process.execPath, command).done;
+    const { code, output } = await runScript("destroy", "--yes", "--disconnect");
     expect(code, output).toBe(0);
     expect(inspect(foreignContainerOf(project.stack), ".State.Running")).toBe(true);
-    expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+    expect(leftovers(project.stack)).toEqual(nothingLeft);
   });
 });

@@ -12,7 +12,7 @@ export function describeReadOnlyCheckout(project: Project): void {
           ? mountReadOnly(folder, stateFolder)
           : removeWritePermission(folder, stateFolder)),
         `cd ${folder} && ! touch written`,
-        `exec ${process.execPath} scripts/commands/up.ts --stack ${project.stack}`,
+        `exec ${process.execPath} scripts/commands/up.ts --stack ${project.stack} -- --expect-no-changes`,
       ].join(" && ");
       const shell = ["sh", "-c", script];
       const [command = "", ...args] = process.getuid?.() === 0 ? ["unshare", "--mount", ...shell] : shell;
@@ -23,7 +23,6 @@ export function describeReadOnlyCheckout(project: Project): void {
       } finally {
         execFileSync("chmod", ["--recursive", "u+w", folder]);
       }
-      await project.pulumi("preview", "--expect-no-changes");
     });
   });
 }

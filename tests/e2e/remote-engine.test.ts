@@ -12,6 +12,7 @@ import { leftovers, nothingLeft, Project } from "../../test-support/stack/projec
 import { type SshServer, startSshServer } from "../../test-support/engine/ssh-server.ts";
 import { nodeImage, ollamaImage, prometheusImage } from "../../toolchain/images.ts";
 import { type Certificates, makeCertificates } from "./engine-certificates.ts";
+import { previewSteps } from "./preview-steps.ts";
 
 // A second engine that is reachable only over the network: by TCP with TLS, then by ssh. Its published ports are not on
 // this machine.
@@ -147,13 +148,13 @@ describe("over TCP with TLS", () => {
     const { installedModels } = await project.outputs();
     const model = installedModels[0]?.model ?? "";
     engine.docker("exec", "ollama-stack-far-ollama", "ollama", "rm", model);
-    const [drift, preview] = await Promise.all([
+    const [drift, steps] = await Promise.all([
       project.run(process.execPath, script("drift")).done,
-      project.pulumi("preview", "--diff"),
+      previewSteps(project),
     ]);
     expect(drift.output).toMatch(new RegExp(`model ${model}.*removed`, "s"));
     expect(drift.code).toBe(2);
-    expect(preview).toMatch(new RegExp(`model-${model}-pull`));
+    expect(steps).toEqual({ [`model-${model}-pull`]: "update" });
     await project.pulumi("up", "--yes", "--skip-preview");
     expect(engine.docker("exec", "ollama-stack-far-ollama", "ollama", "list")).toContain(model);
   });
