@@ -1,45 +1,49 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Response } from "undici";
 
-interface Load {
+interface Load<Result> {
+  readonly result: Result;
   /** Number of complete responses. */
-  completed: number;
-  readonly failures: string[];
+  readonly completed: number;
+  readonly failures: readonly string[];
 }
 
 /**
- * Runs clients that send one request after another from two seconds before some work until two seconds after it.
+ * Runs clients that send one request after another from some time before some work until as long after it.
  *
  * @param send sends a request of the client with the given number
  */
-export async function underLoad(
+export async function underLoad<Result>(
   clients: number,
   send: (n: number) => Promise<Response>,
-  work: () => Promise<void>,
-): Promise<Load> {
-  const load: Load = { completed: 0, failures: [] };
+  work: () => Promise<Result>,
+  marginMs = 2000,
+): Promise<Load<Result>> {
+  let completed = 0;
+  const failures: string[] = [];
   let isRunning = true;
   const client = async (n: number): Promise<void> => {
     while (isRunning) {
       const failure = await failureOf(() => send(n));
-      if (failure === undefined) load.completed += 1;
+      if (failure === undefined) completed += 1;
       else {
-        load.failures.push(failure);
+        failures.push(failure);
         // Immediate rejections would otherwise fill the memory with messages.
         await sleep(100);
       }
     }
   };
   const running = Array.from({ length: clients }, (_, n) => client(n));
+  let result: Result;
   try {
-    await sleep(2000);
-    await work();
-    await sleep(2000);
+    await sleep(marginMs);
+    result = await work();
+    await sleep(marginMs);
   } finally {
     isRunning = false;
     await Promise.all(running);
   }
-  return load;
+  return { result, completed, failures };
 }
 
 /** The first lines of a stream, and when its first bytes arrived, in milliseconds since 1970. */
