@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newKey } from "../../gateway/src/auth/api-keys.ts";
 import { docker, recreate } from "../../test-support/stack/by-hand.ts";
-import { leftovers, Project } from "../../test-support/stack/project.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 
 // Plants keys and a passphrase, runs the stack through its lifecycle, and then searches for the secrets everywhere.
 const project = new Project({ stack: "hush", ollamaPort: 18808, gatewayPort: 18800 });
@@ -107,9 +107,11 @@ beforeAll(async () => {
     "gateway/src/server.ts",
     (text) => `${text}\nthrow new Error("planted crash");\n`,
   );
-  await script("up", 1);
+  expect(await script("up", 1)).toMatch(
+    /Container ollama-stack-hush-gateway (crashed|exited)[^]*Its last log lines:\n(.*\n)*.*planted crash/,
+  );
   undo();
-  await run("pulumi", ["up", "--yes", "--diff"], 0);
+  await pulumi("up", "--yes", "--diff");
   await recreate("ollama-stack-hush-gateway", (creation) => {
     creation.Env = creation.Env.map((entry) => entry.replace(/^API_KEYS_FILE=.*/, `API_KEYS=${first.line}`));
   });
@@ -124,7 +126,7 @@ afterAll(async () => {
   await script("destroy", 0, "--yes");
   for (const { command, output } of outputs) expect(findSecrets(output), command).toEqual([]);
   await project.dispose();
-  expect(leftovers(project.stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+  expect(leftovers(project.stack)).toEqual(nothingLeft);
 });
 
 describe("a planted secret is", () => {
@@ -201,22 +203,14 @@ describe("a planted secret is", () => {
 
 describe("a secret in another key of the config", () => {
   it("is rejected before it is used", async () => {
-    const set = [
-      "config",
-      "set",
-      "--stack",
-      project.stack,
-      "--secret",
-      "gatewayBaseImage",
-      "planted/image:1",
-    ];
-    await project.pulumi(...set);
+    const options = ["--stack", project.stack];
+    await project.pulumi("config", "set", ...options, "--secret", "gatewayBaseImage", "planted/image:1");
     const { code, output } = await project.tryPulumi("preview", "--diff");
     expect(code).not.toBe(0);
     expect(output).toMatch(
       /ollama-stack:gatewayBaseImage is a secret, but preview, state and containers would show it/,
     );
     expect(output).not.toContain("planted/image");
-    await project.pulumi("config", "rm", "--stack", project.stack, "gatewayBaseImage");
+    await project.pulumi("config", "rm", ...options, "gatewayBaseImage");
   });
 });
