@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Project } from "../../test-support/stack/project.ts";
 
 /** The packages of a lock file, by path. */
-type Locked = Readonly<Record<string, { readonly version?: string }>>;
+type Locked = Readonly<Record<string, { readonly version?: string; readonly dev?: boolean }>>;
 
 /**
  * Replaces the files of a project's copy with those of a former commit, and later restores the current ones, as
@@ -63,16 +63,15 @@ function lockIn(folder: string): Locked {
   return packages;
 }
 
-/** Whether the current lock file contains every package of the former one, in the same version. */
+/** Whether the current lock file contains every package that the former program needs, in the same version. */
 function isPartOf(former: Locked, current: Locked): boolean {
   return Object.entries(former).every(
-    ([path, { version }]) => path in current && current[path]?.version === version,
+    ([path, { version, dev }]) => dev === true || (path in current && current[path]?.version === version),
   );
 }
 
+/** Installs what the program needs; the tests run none of the former development tools. */
 function install(folder: string): void {
-  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
-    cwd: folder,
-    stdio: "ignore",
-  });
+  const args = ["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"];
+  execFileSync("npm", args, { cwd: folder, stdio: "ignore" });
 }
