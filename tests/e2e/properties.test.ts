@@ -3,7 +3,8 @@ import { docker as runDocker } from "../../engine/docker-cli.ts";
 import { configKeys } from "../../scripts/commands/docs.ts";
 import { readDeployment } from "../../scripts/stack/deployment.ts";
 import { docker, inspect } from "../../test-support/stack/by-hand.ts";
-import { leftovers, Project } from "../../test-support/stack/project.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
+import { readPreviewSteps, removesObject } from "./preview-steps.ts";
 import { type Effect, effects, otherImage, stack } from "./property.ts";
 import { properties } from "./property-table.ts";
 import { monitoringProperties } from "./property-table-monitoring.ts";
@@ -22,6 +23,11 @@ const valueOf = (key: string) => project.configured(key) ?? keys[key]?.default;
 
 const original = Object.fromEntries(names.map((key) => [key, project.configured(key)]));
 const images = ["ollamaImage", "gatewayBaseImage", "edgeImage"].map((key) => String(valueOf(key)));
+
+const propertyOf = (key: string) => properties[key] ?? expect.fail(key);
+/** Whether the stack can use a key's other value. */
+const isUsable = (key: string) =>
+  propertyOf(key).error === undefined && propertyOf(key).testedIn === undefined;
 
 /** The engine's objects that each kind of change recreates. */
 const recreated: Readonly<Record<Effect, readonly string[]>> = {
@@ -49,28 +55,6 @@ const recreated: Readonly<Record<Effect, readonly string[]>> = {
   "replaces all containers": ["edge-container", "gateway-container", "ollama-container"],
   "replaces the network": ["edge-container", "gateway-container", "network-bridge", "ollama-container"],
 };
-
-interface Step {
-  readonly op: string;
-  readonly urn: string;
-  readonly newState?: { readonly type: string };
-  readonly oldState?: { readonly type: string };
-}
-
-/** Names of the resources that the next update would change in place, and of the engine's objects it would recreate. */
-async function preview(config: readonly string[]): Promise<{ changed: string[]; replaced: string[] }> {
-  const text = await project.pulumi("preview", "--json", ...config);
-  const { steps } = JSON.parse(text.slice(text.indexOf("{"))) as { steps: Step[] };
-  const namesOf = (matches: (step: Step) => boolean) =>
-    [...new Set(steps.filter(matches).map(({ urn }) => urn.split("::").at(-1) ?? urn))].sort();
-  return {
-    changed: namesOf(({ op }) => op === "update"),
-    replaced: namesOf(
-      ({ op, newState, oldState }) =>
-        /replace|delete/.test(op) && (newState ?? oldState)?.type.startsWith("docker:") === true,
-    ),
-  };
-}
 
 /** The actual and the expected effect of each key that has one on the engine or in the state. */
 async function readEffects(): Promise<{
@@ -104,7 +88,7 @@ const ids = () => containers.map((name) => inspect(name, ".Id"));
 /** Sets the other value of every key whose change recreates something, or of every key whose change does not. */
 function change({ recreates }: { readonly recreates: boolean }): void {
   const entries = Object.entries(properties)
-    .filter(([, { effect, error }]) => error === undefined && recreated[effect].length > 0 === recreates)
+    .filter(([key, { effect }]) => isUsable(key) && recreated[effect].length > 0 === recreates)
     .map(([key, { value }]) => [key, value(valueOf(key))] as const);
   project.configure(Object.fromEntries(entries));
 }
@@ -129,7 +113,7 @@ afterAll(async () => {
   }
   await project.dispose();
   docker("image", "rm", ...images.map(otherImage));
-  expect(leftovers(stack)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+  expect(leftovers(stack)).toEqual(nothingLeft);
 });
 
 it("covers every key that Pulumi.yaml declares", () => {
@@ -138,61 +122,69 @@ it("covers every key that Pulumi.yaml declares", () => {
   expect(all.sort()).toEqual(Object.keys(keys).sort());
 });
 
-/** Another value of a key, with the keys that it requires. */
-function otherValue(key: string): Record<string, unknown> {
-  const { value, effect, requires } = properties[key] ?? expect.fail(key);
+it.each(names)("the description of %s states its effect", (key) => {
+  const { value, effect } = propertyOf(key);
   expect(keys[key]?.description).toMatch(effects[effect]);
   expect(value(valueOf(key))).not.toEqual(valueOf(key));
-  return { ...requires, [key]: value(valueOf(key)) };
-}
-
-/** Whether config validation, which reports all errors at once, rejects the key's other value. */
-function isRejectedByValidation(key: string): boolean {
-  const { error } = properties[key] ?? expect.fail(key);
-  return error?.source.startsWith(`${key} is `) === true && error.source.includes("but must be");
-}
+});
 
 // Previews change nothing, so they run in parallel, each with its own config.
 describe.concurrent("preview with another", () => {
-  // Keys with a readable effect are changed by an update below, so that one preview of them all is enough.
-  const isReadableInPlace = (key: string) => {
-    const { effect, error, actual } = properties[key] ?? expect.fail(key);
-    return effect === "in place" && error === undefined && actual !== undefined;
-  };
-  const inPlace = names.filter(isReadableInPlace);
-  const rejected = names.filter(isRejectedByValidation);
-  const separate = names.filter((key) => ![...inPlace, ...rejected].includes(key));
-  const all = (keys: readonly string[]) =>
-    Object.assign({}, ...keys.map(otherValue)) as Record<string, unknown>;
+  const rejected = names.filter((key) => propertyOf(key).error !== undefined);
+  const usable = names.filter(isUsable);
+  const inPlace = usable.filter((key) => propertyOf(key).effect === "in place");
+  // One preview of all keys that recreate the same objects: an object that none of them should recreate shows up, and
+  // the changed properties show which of them had an effect. A new image recreates nothing else than its container.
+  const groups = Map.groupBy(
+    usable.filter((key) => !inPlace.includes(key)),
+    (key) => {
+      const { effect } = propertyOf(key);
+      return /'s image$|^rebuilds/.test(effect) ? "one image" : recreated[effect].join();
+    },
+  );
 
-  it.each(separate)("%s shows the effect that its description states", async (key) => {
-    const { effect, error } = properties[key] ?? expect.fail(key);
-    const config = project.otherConfig(key, otherValue(key));
-    if (error !== undefined) {
-      const { code, output } = await project.tryPulumi("preview", ...config);
-      expect(code, output).not.toBe(0);
-      expect(output).toMatch(error);
-      return;
-    }
-    const { changed, replaced } = await preview(config);
-    expect(replaced).toEqual(recreated[effect]);
-    if (effect === "in place") expect(changed).not.toEqual([]);
-    if (effect === "nothing") expect(changed).toEqual([]);
+  /** Other values of keys, with the keys that they require. */
+  const otherValues = (keys: readonly string[]): Record<string, unknown> =>
+    Object.fromEntries(
+      keys.flatMap((key) => {
+        const { value, requires } = propertyOf(key);
+        return [...Object.entries(requires ?? {}), [key, value(valueOf(key))]];
+      }),
+    );
+  const preview = (keys: readonly string[]) =>
+    readPreviewSteps(project, ...project.otherConfig(keys[0] ?? "none", otherValues(keys)));
+  const changesOf = (keys: readonly string[]) => keys.flatMap((key) => propertyOf(key).changes ?? []);
+
+  it.each([...groups.values()].map((keys) => ({ keys, title: keys.join(", ") })))(
+    "$title recreates what the description states",
+    async ({ keys }) => {
+      const steps = await preview(keys);
+      const removed = steps.filter(removesObject);
+      expect(removed.map(({ name }) => name).sort()).toEqual(
+        [...new Set(keys.flatMap((key) => recreated[propertyOf(key).effect]))].sort(),
+      );
+      if (keys.some((key) => propertyOf(key).effect === "nothing")) expect(steps).toEqual([]);
+      if (keys.length === 1) return;
+      for (const key of keys) expect(changesOf([key]), key).not.toEqual([]);
+      expect(removed.flatMap(({ changes }) => changes).sort()).toEqual(changesOf(keys).sort());
+    },
+  );
+
+  it("value of all keys that are changed in place recreates nothing", async () => {
+    expect(inPlace.length).toBeGreaterThan(10);
+    // An update below shows the effect of each of them, or the preview does.
+    for (const key of inPlace) expect(propertyOf(key).actual ?? propertyOf(key).changes, key).toBeDefined();
+    const steps = await preview(inPlace);
+    expect(steps.filter(removesObject)).toEqual([]);
+    expect(steps.flatMap(({ changes }) => changes)).toEqual(expect.arrayContaining(changesOf(inPlace)));
   });
 
   it("value of every key that this stack cannot use reports each of them", async () => {
     expect(rejected.length).toBeGreaterThan(20);
-    const config = project.otherConfig("rejected", all(rejected));
+    const config = project.otherConfig("rejected", otherValues(rejected));
     const { code, output } = await project.tryPulumi("preview", ...config);
     expect(code, output).not.toBe(0);
-    for (const key of rejected) expect(output).toMatch(properties[key]?.error ?? expect.fail(key));
-  });
-
-  it("value of all other keys recreates nothing", async () => {
-    expect(inPlace.length).toBeGreaterThan(10);
-    const { changed, replaced } = await preview(project.otherConfig("in-place", all(inPlace)));
-    expect(replaced).toEqual([]);
-    expect(changed).not.toEqual([]);
+    for (const key of rejected) expect(output).toMatch(propertyOf(key).error ?? expect.fail(key));
   });
 });
 

@@ -14,7 +14,7 @@ export const clusterProperties: Readonly<Record<string, Property>> = {
   engine: {
     value: () => "kubernetes",
     effect: "another engine",
-    error: /gatewayImage is "", but must be the gateway's image in a registry that the nodes pull from/,
+    testedIn: "tests/unit/config/engine-keys.test.ts",
   },
   ...kubernetesOnly("kubeconfig", "/root/.kube/config"),
   ...kubernetesOnly("kubeContext", "other"),

@@ -19,12 +19,14 @@ export const edgeProperties: Readonly<Record<string, Property>> = {
   edge: {
     value: () => "internal",
     effect: "replaces the edge",
+    changes: ["edge-container ports.internal", "edge-container envs.XDG_CONFIG_HOME"],
     actual: published(edge, "Port"),
     expected: (mode: string) => [mode === "http" ? "80/tcp" : "443/tcp"],
   },
   edgeHostnames: {
     value: () => ["llm.example.test", "localhost"],
     effect: "replaces the edge alone where there are keys",
+    changes: ["edge-container networksAdvanced"],
     requires: { edge: "internal" },
     actual: () =>
       Object.values(
@@ -50,6 +52,7 @@ export const edgeProperties: Readonly<Record<string, Property>> = {
   edgeImage: {
     value: otherImage,
     effect: "replaces the edge's image",
+    changes: ["edge-image name", "edge-container image"],
     actual: () => image(edge),
     expected: imageOf,
   },
@@ -62,6 +65,7 @@ export const edgeProperties: Readonly<Record<string, Property>> = {
   edgeCpus: {
     value: () => "1.5",
     effect: "replaces the edge",
+    changes: ["edge-container cpuPeriod", "edge-container cpuQuota"],
     actual: host(edge, "CpuQuota", "CpuPeriod"),
     expected: quota,
   },

@@ -34,7 +34,11 @@ const enginePlatform = () => docker("version", "--format", "{{.Server.Os}}/{{.Se
 
 export const properties: Readonly<Record<string, Property>> = {
   production: { value: () => true, effect: "nothing" },
-  dockerHost: { value: () => engineSocket, effect: "in place" },
+  dockerHost: {
+    value: () => engineSocket,
+    effect: "in place",
+    changes: ["gateway-keys environment.DOCKER_HOST"],
+  },
   dockerCertPath: {
     value: () => "/nowhere",
     effect: "in place",
@@ -67,36 +71,46 @@ export const properties: Readonly<Record<string, Property>> = {
   ollamaReplicas: {
     value: () => 2,
     effect: "replaces the gateway",
+    changes: [
+      "gateway-container envs.LLM_BACKENDS",
+      "gateway-container envs.LLM_SERVICE_HOST_IP",
+      "gateway-container envs.LLM_SERVICE_PORT",
+    ],
     actual: containersOf(/^ollama(-\d+)?-container$/),
     expected: Number,
   },
   ollamaImage: {
     value: otherImage,
     effect: "replaces Ollama's image",
+    changes: ["ollama-image name", "ollama-container image"],
     actual: () => image(ollama),
     expected: imageOf,
   },
   ollamaPort: {
     value: () => 18118,
     effect: "replaces Ollama",
+    changes: ["ollama-container ports.external"],
     actual: published(ollama, "HostPort"),
     expected: (port: number) => [String(port)],
   },
   ollamaBindAddress: {
     value: () => "127.0.0.2",
     effect: "replaces Ollama",
+    changes: ["ollama-container ports.ip"],
     actual: published(ollama, "HostIp"),
     expected: list,
   },
   ollamaHosts: {
     value: (lines) => [...((lines as string[] | undefined) ?? []), "printer:198.18.0.9"],
     effect: "replaces Ollama",
+    changes: ["ollama-container hosts"],
     actual: () => ((host(ollama, "ExtraHosts")()[0] ?? []) as string[]).toSorted(),
     expected: (lines: string[]) => lines.toSorted(),
   },
   ollamaEnvironment: {
     value: () => ({ OLLAMA_DEBUG: 1 }),
     effect: "replaces Ollama",
+    changes: ["ollama-container envs.OLLAMA_DEBUG"],
     actual: environment(ollama, "OLLAMA_DEBUG"),
     expected: ({ OLLAMA_DEBUG: level }: { OLLAMA_DEBUG?: number }) => level?.toString(),
   },
@@ -109,6 +123,7 @@ export const properties: Readonly<Record<string, Property>> = {
   ollamaCpus: {
     value: () => "1.5",
     effect: "replaces Ollama",
+    changes: ["ollama-container cpuPeriod", "ollama-container cpuQuota"],
     actual: host(ollama, "CpuQuota", "CpuPeriod"),
     expected: quota,
   },
@@ -121,30 +136,33 @@ export const properties: Readonly<Record<string, Property>> = {
   ollamaParallel: {
     value: () => 2,
     effect: "replaces both",
+    changes: ["ollama-container envs.OLLAMA_NUM_PARALLEL", "gateway-container envs.OLLAMA_NUM_PARALLEL"],
     actual: () => [ollama, gateway].map((name) => environment(name, "OLLAMA_NUM_PARALLEL")()),
     expected: (parallel: number) => Array<string>(2).fill(String(parallel)),
   },
   ollamaContextLength: {
     value: () => 2048,
     effect: "replaces Ollama",
+    changes: ["ollama-container envs.OLLAMA_CONTEXT_LENGTH"],
     actual: environment(ollama, "OLLAMA_CONTEXT_LENGTH"),
     expected: text,
   },
   ollamaKeepAlive: {
     value: () => "90s",
     effect: "replaces both",
+    changes: ["ollama-container envs.OLLAMA_KEEP_ALIVE", "gateway-container envs.OLLAMA_KEEP_ALIVE"],
     actual: environment(ollama, "OLLAMA_KEEP_ALIVE"),
     expected: text,
   },
   gpus: {
     value: () => "all",
     effect: "replaces Ollama",
-    error: /gpus is all, but the engine offers no GPU/,
+    testedIn: "tests/e2e/bad-input.test.ts",
   },
   modelVolume: {
     value: () => "nowhere",
     effect: "replaces Ollama",
-    error: /The volume nowhere \(modelVolume\) does not exist/,
+    testedIn: "tests/unit/planning/required-volumes.test.ts",
   },
   retainModels: {
     value: () => true,
@@ -163,6 +181,7 @@ export const properties: Readonly<Record<string, Property>> = {
   models: {
     value: (models) => [...(models as Model[]), { ...(models as Model[])[0], name: "second:1b" }],
     effect: "replaces the gateway",
+    changes: ["gateway-container envs.REQUIRED_MODELS"],
     actual: environment(gateway, "REQUIRED_MODELS"),
     expected: (models: Model[]) => models.map(({ name }) => name).join(","),
   },
@@ -181,12 +200,14 @@ export const properties: Readonly<Record<string, Property>> = {
   gatewayPort: {
     value: () => 18110,
     effect: "replaces the edge",
+    changes: ["edge-container ports.external"],
     actual: published(edge, "HostPort"),
     expected: (port: number) => [String(port)],
   },
   gatewayBindAddress: {
     value: () => "127.0.0.2",
     effect: "replaces the edge",
+    changes: ["edge-container ports.ip"],
     actual: published(edge, "HostIp"),
     expected: list,
   },
@@ -199,17 +220,25 @@ export const properties: Readonly<Record<string, Property>> = {
   gatewayUsageVolume: {
     value: () => "nowhere",
     effect: "replaces the gateway",
-    error: /The volume nowhere \(gatewayUsageVolume\) does not exist/,
+    testedIn: "tests/unit/planning/required-volumes.test.ts",
   },
   gatewayAllowedHosts: {
     value: () => ["llm.example.test"],
     effect: "replaces the gateway",
+    changes: ["gateway-container envs.ALLOWED_HOSTS"],
     actual: () => environment(gateway, "ALLOWED_HOSTS")()?.includes("llm.example.test") ?? false,
     expected: (names: string[]) => names.includes("llm.example.test"),
   },
   gatewayBaseImage: {
     value: otherImage,
     effect: "rebuilds the gateway",
+    changes: [
+      "gateway-base-image name",
+      "gateway-image build.buildArgs.BASE_IMAGE",
+      "gateway-image name",
+      "gateway-image triggers",
+      "gateway-container image",
+    ],
     actual: () => layersOf(image(gateway)),
     // The base image's layers come first.
     expected: (base: string) => expect.arrayContaining(layersOf(base)) as unknown,
@@ -223,6 +252,7 @@ export const properties: Readonly<Record<string, Property>> = {
   gatewayCpus: {
     value: () => "",
     effect: "replaces the gateway",
+    changes: ["gateway-container cpuPeriod", "gateway-container cpuQuota"],
     actual: host(gateway, "CpuQuota", "CpuPeriod"),
     expected: quota,
   },
@@ -235,18 +265,21 @@ export const properties: Readonly<Record<string, Property>> = {
   gatewayLogLevel: {
     value: () => "warn",
     effect: "replaces the gateway",
+    changes: ["gateway-container envs.LOG_LEVEL"],
     actual: environment(gateway, "LOG_LEVEL"),
     expected: text,
   },
   console: {
     value: () => false,
     effect: "replaces the gateway",
+    changes: ["gateway-container envs.CONSOLE_FOLDER"],
     actual: environment(gateway, "CONSOLE_FOLDER"),
     expected: (isServed: boolean) => (isServed ? "/app/console" : ""),
   },
   gatewayEnvironment: {
     value: () => ({ QUEUE_LIMIT: 8 }),
     effect: "replaces the gateway",
+    changes: ["gateway-container envs.QUEUE_LIMIT"],
     actual: environment(gateway, "QUEUE_LIMIT"),
     expected: ({ QUEUE_LIMIT: limit }: { QUEUE_LIMIT?: number }) => limit?.toString(),
   },

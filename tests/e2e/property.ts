@@ -31,8 +31,12 @@ export interface Property {
   readonly effect: Effect;
   /** Values of other keys that the value requires. */
   readonly requires?: Readonly<Record<string, unknown>>;
-  /** The error of a preview with this value, if the test's stack cannot use it. */
+  /** The changed properties of the engine's objects or of commands that prove the effect in a preview of several keys. */
+  readonly changes?: readonly string[];
+  /** The error of config validation for this value, if the test's stack cannot use it. */
   readonly error?: RegExp;
+  /** The test of the error for this value, if the test's stack cannot use it for another reason. */
+  readonly testedIn?: string;
   /** Reads the key's current effect from the engine or the state. */
   readonly actual?: (deployment: Deployment) => unknown;
   /** The effect that a value must have. */
