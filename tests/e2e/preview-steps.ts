@@ -17,6 +17,7 @@ interface Step {
 export interface PreviewStep {
   readonly name: string;
   readonly op: string;
+  readonly isComponent: boolean;
   /** The resource before and after; undefined if it is created or deleted. */
   readonly before: Resource | undefined;
   readonly after: Resource | undefined;
@@ -27,23 +28,26 @@ export interface PreviewStep {
   readonly changes: readonly string[];
 }
 
-/** What an update would do to each resource that it changes, except components, which only group them. */
+/** What an update would do to each resource that it changes, including components, which only group others. */
 export async function readPreviewSteps(project: Project, ...args: string[]): Promise<PreviewStep[]> {
   const text = await project.pulumi("preview", "--json", ...args);
   const { steps } = JSON.parse(text.slice(text.indexOf("{"))) as { steps: Step[] };
   return steps
-    .filter(({ op, urn }) => op !== "same" && !/::ollama-stack:index:\w+::[^:]/.test(urn))
+    .filter(({ op }) => op !== "same")
     .map((step) => {
       const name = step.urn.split("::").at(-1) ?? step.urn;
       const changes = changedProperties(step).map((property) => `${name} ${property}`);
-      return { name, op: step.op, before: step.oldState, after: step.newState, changes };
+      const isComponent = /::ollama-stack:index:\w+::[^:]/.test(step.urn);
+      return { name, op: step.op, isComponent, before: step.oldState, after: step.newState, changes };
     });
 }
 
-/** The operation on each resource that an update would change, by name. */
+/** The operation on each resource that an update would change, by name, except components. */
 export async function previewSteps(project: Project, ...args: string[]): Promise<Record<string, string>> {
   const steps = await readPreviewSteps(project, ...args);
-  return Object.fromEntries(steps.map(({ name, op }) => [name, op]));
+  return Object.fromEntries(
+    steps.filter(({ isComponent }) => !isComponent).map(({ name, op }) => [name, op]),
+  );
 }
 
 /** Whether a step recreates or removes an object of the engine. */
