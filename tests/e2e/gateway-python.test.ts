@@ -70,10 +70,7 @@ const checks = [
 ];
 
 /** The gateway's operations in two halves, for two processes that use one core each. */
-const parts = [
-  ["--include-path-regex", "^/v1/"],
-  ["--exclude-path-regex", "^/v1/"],
-] as const;
+const parts = { v1: ["--include-path-regex", "^/v1/"], others: ["--exclude-path-regex", "^/v1/"] };
 
 /** Runs Schemathesis and returns its output. Rejects if it finds a failure. */
 function runSchemathesis(args: readonly string[], environment: Record<string, string>): Promise<string> {
@@ -88,16 +85,12 @@ function runSchemathesis(args: readonly string[], environment: Record<string, st
 
 test("Schemathesis finds no failure of the gateway and no response that the OpenAPI document does not describe", async () => {
   const { url } = await startGateway(await startFake());
-  const outputs = await Promise.all(
-    parts.map((part) =>
-      runSchemathesis(
-        [`${url}/openapi.json`, ...part, "--phases", "coverage,fuzzing", "--max-examples", "25"],
-        {
-          SCHEMATHESIS_HOOKS: "any_model",
-        },
-      ),
-    ),
-  );
+  const runPart = (part: readonly string[], examples: number) => {
+    const args = [...part, "--phases", "coverage,fuzzing", "--max-examples", String(examples)];
+    return runSchemathesis([`${url}/openapi.json`, ...args], { SCHEMATHESIS_HOOKS: "any_model" });
+  };
+  // Fewer outside /v1: with as many, that half took four times as long as the other one.
+  const outputs = await Promise.all([runPart(parts.v1, 25), runPart(parts.others, 12)]);
   for (const output of outputs) expect(output).toMatch(/Tested: \d{2}/);
 });
 
@@ -108,17 +101,11 @@ test("Schemathesis finds nothing with valid, invalid, exhausted and missing keys
   const open = await startGateway(fake);
   const keyed = await startGateway(fake, { API_KEYS: `${admin.line};${limited.line}` });
   const outputs = await Promise.all(
-    parts.map((part) =>
+    Object.values(parts).map((part) =>
       runSchemathesis(
         [
-          `${open.url}/openapi.json`,
-          "--url",
-          keyed.url,
-          ...part,
-          "--phases",
-          "fuzzing",
-          "--max-examples",
-          "12",
+          ...[`${open.url}/openapi.json`, "--url", keyed.url, ...part],
+          ...["--phases", "fuzzing", "--max-examples", "12"],
         ],
         { SCHEMATHESIS_HOOKS: "any_key", ADMIN_KEY: admin.key, LIMITED_KEY: limited.key },
       ),
