@@ -13,14 +13,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parse, stringify } from "yaml";
 import { recordPath } from "../../components/resources/gateway-image/bundle-cache.ts";
 import { bundleGateway, gatewayContext } from "../../components/resources/gateway-image/bundle.ts";
 import type { PrivateEngine } from "../engine/private-engine.ts";
 import { processTree } from "../host/process-tree.ts";
-import { readOutputs, type StackOutputs } from "../../scripts/stack/outputs.ts";
+import { parseOutputs, type StackOutputs } from "../../scripts/stack/outputs.ts";
 import { projectDefaults } from "../../scripts/stack/stack-file.ts";
 
 export interface Result {
@@ -46,6 +46,13 @@ interface Options {
   readonly engine?: PrivateEngine;
 }
 
+/** What the file of a stack's state contains. */
+interface State {
+  readonly checkpoint: {
+    readonly latest: { readonly resources: readonly { readonly type: string; readonly outputs?: unknown }[] };
+  };
+}
+
 /** A copy of the project with its own stack, state and passphrase, which tests may change and break. */
 export class Project {
   readonly folder = mkdtempSync(join(tmpdir(), "ollama-stack-e2e-"));
@@ -59,15 +66,7 @@ export class Project {
     this.stack = stack;
     this.#engine = engine;
     removeLeftovers(stack, engine);
-    const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
-      encoding: "utf8",
-    });
-    // Skips files that are tracked by git but were just deleted.
-    for (const file of files.split("\n").filter((name) => name !== "" && existsSync(name))) {
-      const target = join(this.folder, file);
-      mkdirSync(dirname(target), { recursive: true });
-      cpSync(file, target);
-    }
+    copyFiles(this.folder);
     symlinkSync(join(process.cwd(), "node_modules"), join(this.folder, "node_modules"));
     copyBundle(this.folder);
     this.#configFile = join(this.folder, `Pulumi.${settingsOf}.yaml`);
@@ -186,8 +185,20 @@ export class Project {
     return { pid: child.pid ?? 0, done, output: () => output };
   }
 
+  /** The outputs in the stack's state, which the CLI would take longer to print. */
   outputs(): Promise<StackOutputs> {
-    return readOutputs(this.stack, this.env);
+    const file = join(this.stateFolder, ".pulumi/stacks/ollama-stack", `${this.stack}.json`);
+    const { checkpoint } = JSON.parse(readFileSync(file, "utf8")) as State;
+    const stack = checkpoint.latest.resources.find(({ type }) => type === "pulumi:pulumi:Stack");
+    const outputs = parseOutputs(stack?.outputs);
+    if (outputs !== undefined) return Promise.resolve(outputs);
+    return Promise.reject(new Error(`the stack ${this.stack} is not completely deployed`));
+  }
+
+  /** Removes the stack's objects by name, without the CLI, and the copy. For tests that claim nothing about destroy. */
+  discard(): void {
+    removeLeftovers(this.stack, this.#engine);
+    this.forget();
   }
 
   /** Removes the copy with its state, without destroying the stack. */
@@ -218,6 +229,17 @@ export class Project {
       /"(resources|pending_operations)":\s*\[\s*\{/.test(readFileSync(file, "utf8")),
     );
   }
+}
+
+/** Copies the files that git tracks or would add. */
+function copyFiles(folder: string): void {
+  const names = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+    encoding: "utf8",
+  }).split("\n");
+  // Skips files that are tracked by git but were just deleted.
+  const input = names.filter((name) => name !== "" && existsSync(name)).join("\n");
+  const archive = execFileSync("tar", ["--create", "--files-from", "-"], { input, maxBuffer: 2 ** 30 });
+  execFileSync("tar", ["--extract", "--directory", folder], { input: archive });
 }
 
 /** Copies the gateway's bundle, which takes seconds to build and is the same for the same sources. */
