@@ -54,7 +54,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await browser.stop();
-  await project.dispose();
+  project.discard();
 });
 
 describe("the console of a stack", () => {

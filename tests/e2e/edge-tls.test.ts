@@ -61,7 +61,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await docker(["container", "rm", "--force", "--volumes", authority]);
-  await project.dispose();
+  project.discard();
 });
 
 describe("an edge", () => {

@@ -47,8 +47,8 @@ beforeAll(async () => {
   url = outputs.gatewayUrl;
   model = outputs.installedModels[0]?.model ?? "";
 });
-afterAll(async () => {
-  await project.dispose();
+afterAll(() => {
+  project.discard();
 });
 
 const openai = () => new OpenAI({ apiKey, baseURL: `${url}/v1`, maxRetries: 0 });

@@ -15,8 +15,8 @@ beforeAll(async () => {
   await project.pulumi("up", "--yes", "--skip-preview");
   outputs = await project.outputs();
 });
-afterAll(async () => {
-  await project.dispose();
+afterAll(() => {
+  project.discard();
 });
 
 const names = { text: "text", vision: "vision", embedding: "embedding" };

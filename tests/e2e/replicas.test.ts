@@ -81,7 +81,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await trusting.close();
-  await project.dispose();
+  project.discard();
   if (changedImage !== undefined) await docker(["image", "rm", changedImage]);
 });
 

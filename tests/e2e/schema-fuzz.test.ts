@@ -44,8 +44,8 @@ beforeAll(async () => {
   outputs = await project.outputs();
   model = outputs.installedModels[0]?.model ?? "";
 });
-afterAll(async () => {
-  await project.dispose();
+afterAll(() => {
+  project.discard();
   rmSync(folder, { recursive: true });
 });
 
