@@ -16,7 +16,6 @@ const { key, line } = newKey("load", ["admin"]);
 const root = `https://localhost:${String(gatewayPort)}`;
 let trusting: Dispatcher;
 let model = "";
-let changedImage: string | undefined;
 
 const containers = ["edge", "gateway", "gateway-2", "ollama", "ollama-2"] as const;
 type Name = (typeof containers)[number];
@@ -82,7 +81,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await trusting.close();
   project.discard();
-  if (changedImage !== undefined) await docker(["image", "rm", changedImage]);
 });
 
 describe("two gateways and two Ollama servers behind an edge", () => {
@@ -163,7 +161,8 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     const before = await currentIds();
     project.edit("gateway/src/server.ts", (text) => text.replace('"starting"', '"starting again"'));
     const image = String(project.configured("ollamaImage"));
-    changedImage = `ollama-stack-rolling/ollama:${image.split(":")[1] ?? ""}`;
+    // Its name contains the stack's, so it is removed with the stack.
+    const changedImage = `ollama-stack-rolling/ollama:${image.split(":")[1] ?? ""}`;
     const input = `FROM ${image}\nLABEL replicas.test=changed\n`;
     await docker(["build", "--tag", changedImage, "-"], { input });
     project.configure({ ollamaImage: changedImage });
