@@ -27,7 +27,9 @@ async function updateUnderLoad(clients: number) {
   const ended = update.done.then(() => true);
   // A container is drained when the resource that waits for it is deleted, before it is replaced itself.
   const changesContainer = /-(?:ready|container) /;
-  while (!changesContainer.test(update.output()) && !(await Promise.race([ended, sleep(20, false)])));
+  while (!changesContainer.test(update.output()))
+    if (await Promise.race([ended, sleep(20, false)]))
+      throw new Error(`the update ended before a change of a container was seen:\n${update.output()}`);
   const { result, ...load } = await underLoad(clients, stream, () => update.done, 500);
   return { ...result, ...load };
 }
@@ -257,11 +259,13 @@ describe("two gateways and two Ollama servers behind an edge", () => {
   it("report in OpenAI's format that no gateway is left", async () => {
     const gateways = [nameOf("gateway"), nameOf("gateway-2")];
     await docker(["container", "stop", "--time", "1", ...gateways]);
-    const response = await chat({ max_tokens: 4 });
-    const body = await response.json();
-    await docker(["container", "start", ...gateways]);
-    expect([502, 503]).toContain(response.status);
-    expect(body).toMatchObject({ error: { code: "gateway_unreachable" } });
+    try {
+      const response = await chat({ max_tokens: 4 });
+      expect([502, 503]).toContain(response.status);
+      expect(await response.json()).toMatchObject({ error: { code: "gateway_unreachable" } });
+    } finally {
+      await docker(["container", "start", ...gateways]);
+    }
   });
 
   it("keep the edge's configuration across a restart of the edge", async () => {
