@@ -9,7 +9,7 @@ import { command } from "../cli/command.ts";
 import { openSession } from "../cli/session.ts";
 import { inCluster } from "../purge/cluster-leftovers.ts";
 import { type Leftover, onEngine } from "../purge/engine-leftovers.ts";
-import { folders } from "../purge/local-leftovers.ts";
+import { folders, stateKind } from "../purge/local-leftovers.ts";
 import { assertTakenDown } from "../purge/taken-down.ts";
 import { chosenBackend } from "../stack/backend.ts";
 import { clusterOf } from "../stack/cluster-outputs.ts";
@@ -55,14 +55,21 @@ async function purgeOnEngine(stack: string | undefined, yes: boolean | undefined
       `the container ${running} still exists; destroy its stack first: npm run destroy -- --stack ${stack ?? stackOfContainer(running) ?? "NAME"}`,
     );
   const leftovers = [...(engine?.leftovers ?? []), ...(stack === undefined ? await folders() : [])];
-  // Without anything to remove, the state is not read, which may install tools.
-  if (leftovers.length > 0) await assertTakenDown(stack, await backendEnvironment(stack));
+  // Reading another backend may install tools, so it is not done for the cache alone, which every npm run creates again.
+  const readsBackend = stack === undefined ? leftovers.some(isData) : leftovers.length > 0;
+  if (leftovers.length > 0)
+    await assertTakenDown(stack, readsBackend ? await backendEnvironment(stack) : undefined);
   if (stack === undefined)
     for (const each of stacksOnClusters(console.error))
       console.error(
         `Remains of the stack ${each} in its cluster are not listed; list them with: npm run purge -- --stack ${each}`,
       );
   await removeAll(leftovers, stack, `on ${engineName(address)}`, yes);
+}
+
+/** Whether a stack that is still up could lose it; tools, images and the cache can be downloaded or built again. */
+function isData({ kind }: Leftover): boolean {
+  return kind === "volume" || kind === stateKind;
 }
 
 async function removeAll(

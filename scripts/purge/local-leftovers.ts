@@ -14,6 +14,9 @@ const checkpoint = z.object({
   checkpoint: z.object({ latest: z.object({ resources: z.array(z.unknown()).nullish() }).nullish() }),
 });
 
+/** The kind of leftover that is this project's state. */
+export const stateKind = "state and passphrase";
+
 /** This project's folders outside the checkout, and the tools that it built. */
 export async function folders(): Promise<Leftover[]> {
   const cache = cacheRoot();
@@ -23,7 +26,7 @@ export async function folders(): Promise<Leftover[]> {
   );
   return [
     ...(await folder("cache", cache)),
-    ...(await folder("state and passphrase", state)),
+    ...(await folder(stateKind, state)),
     ...(await Promise.all(
       built.map(async ({ part, folder }) => ({
         kind: "built tool",

@@ -96,6 +96,14 @@ describe("npm run purge", () => {
     expect(existsSync(file)).toBe(true);
   });
 
+  it("removes a cache without reading that backend", async () => {
+    const file = write("cache/compiled/x", "x");
+    const backend = { PULUMI_BACKEND_URL: pathToFileURL(join(root, "elsewhere")).href };
+    const { code, output } = await run(["--yes"], { DOCKER_HOST: "unix:///nowhere/docker.sock", ...backend });
+    expect(code, output).toBe(0);
+    expect(existsSync(file)).toBe(false);
+  });
+
   // An empty DOCKER_HOST selects the default context in Docker 20.10's client, whichever context is in use.
   it.each([[[]], [["--stack", "dev"]]])(
     "leaves the engine to Docker's client if the config names none: %j",
