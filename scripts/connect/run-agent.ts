@@ -12,15 +12,16 @@ export async function runAgent(
   { command, args, env, install }: Launch,
   passed: readonly string[],
 ): Promise<number> {
+  // A terminal sends interrupts to the agent too; signals to this process alone are passed on.
+  const wait = () => undefined;
+  const passOn = (signal: NodeJS.Signals) => child.kill(signal);
+  // Before the agent starts, as an earlier signal would end this process without it.
+  process.on("SIGINT", wait).on("SIGTERM", passOn).on("SIGHUP", passOn);
   const child = spawn(command, [...args, ...passed], {
     stdio: "inherit",
     cwd: process.env["INIT_CWD"],
     env: { ...process.env, ...env },
   });
-  // A terminal sends interrupts to the agent too; signals to this process alone are passed on.
-  const wait = () => undefined;
-  const passOn = (signal: NodeJS.Signals) => child.kill(signal);
-  process.on("SIGINT", wait).on("SIGTERM", passOn).on("SIGHUP", passOn);
   try {
     return await new Promise((resolve, reject) => {
       child.once("error", (error: NodeJS.ErrnoException) => {
