@@ -33,6 +33,30 @@ test.each<[string, Schema, Schema, readonly string[]]>([
 });
 
 test.each<[string, Schema]>([
+  [
+    "formats that the converter supports, with the type again",
+    { ...TEXT, anyOf: ["date", "time"].map((format) => ({ ...TEXT, format })) },
+  ],
+  [
+    "lengths, with the type again",
+    {
+      ...TEXT,
+      anyOf: [
+        { ...TEXT, maxLength: 2 },
+        { ...TEXT, minLength: 5 },
+      ],
+    },
+  ],
+  [
+    "bounds, with the type again",
+    {
+      type: "integer",
+      oneOf: [
+        { type: "integer", minimum: -9, maximum: -1 },
+        { type: "integer", minimum: 1, maximum: 9 },
+      ],
+    },
+  ],
   ["types", { anyOf: [TEXT, { type: "null" }] }],
   ["properties", { oneOf: [ID_OR_NAME, { type: "object", properties: { url: TEXT } }] }],
   ["formats that the converter supports", { anyOf: [{ type: "string", format: "date" }, { type: "null" }] }],

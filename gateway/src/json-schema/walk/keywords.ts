@@ -86,7 +86,7 @@ export function isTrivial(keyword: string, value: unknown): boolean {
   return isContainer && Object.keys(value).length === 0 && keyword !== "not";
 }
 
-/** Keywords from which the converter makes a grammar of its own. Others only count beside one of these. */
+/** Keywords from which the converter makes a grammar of its own, whatever the type. */
 const ENFORCED = [
   "$ref",
   "$dynamicRef",
@@ -99,16 +99,23 @@ const ENFORCED = [
   "pattern",
 ];
 const ENFORCED_UNLESS_TRIVIAL = ["properties", "additionalProperties", "items", "prefixItems"];
+/** Keywords that it applies to their own type only. */
+const ENFORCED_FOR_TYPE: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ["string", ["minLength", "maxLength"]],
+  ["integer", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]],
+]);
 
 /** Whether the grammar of a part of a schema may allow less than the type beside it. */
 export function isEnforced(part: unknown, typeBeside: unknown): boolean {
   if (part === true) return false;
   if (!isJsonObject(part)) return true;
   const { format, type } = part;
-  if (type == null ? typeof format === "string" && FORMATS.test(format) : type !== typeBeside) return true;
+  if (type != null && type !== typeBeside) return true;
+  if ((type ?? "string") === "string" && typeof format === "string" && FORMATS.test(format)) return true;
+  const forType = ENFORCED_FOR_TYPE.get(type) ?? [];
   return (
     ENFORCED.some((keyword) => part[keyword] !== undefined) ||
-    ENFORCED_UNLESS_TRIVIAL.some((keyword) => hasKeyword(part, keyword))
+    [...ENFORCED_UNLESS_TRIVIAL, ...forType].some((keyword) => hasKeyword(part, keyword))
   );
 }
 
