@@ -17,6 +17,8 @@ export function closeStalledResponses(app: FastifyInstance, timeoutMs: number): 
         request.record.error ??= new ApiError("client_stalled");
         raw.destroy();
       });
+      // Before Node.js begins the next response, if its request is already there: that one may take longer.
+      raw.prependOnceListener("finish", () => raw.socket?.setTimeout(0));
     }
     done();
   });

@@ -1,10 +1,13 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { last } from "../../../test-support/fakes/ollama/steps.ts";
 import {
   type TestGateway,
   eventually,
+  hello,
   startFake,
   startGateway,
 } from "../../../test-support/gateway/gateway-harness.ts";
@@ -46,4 +49,27 @@ test("a client that reads a long response slowly gets all of it", async () => {
   expect(length).toBeGreaterThan(24_000_000);
   const line = await eventually(() => gateway.requestLine(ROUTE));
   expect(line).not.toHaveProperty("error");
+});
+
+test("does not disconnect a client whose next request on the connection takes long", async () => {
+  const fake = await startFake();
+  const gateway = await startGateway(fake, { SLOW_READER_TIMEOUT_MS: "200" });
+  const path = await store(gateway);
+  const { promise: until, resolve: proceed } = Promise.withResolvers<undefined>();
+  fake.respondWith({ until }, last());
+  const body = JSON.stringify(hello);
+  const client = connect(gateway.port, "127.0.0.1");
+  const chunks: Buffer[] = [];
+  client.on("data", (chunk: Buffer) => chunks.push(chunk));
+  client.write(
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n` +
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  const closed = once(client, "close");
+  await fake.conversation(1);
+  await wait(1000);
+  proceed(undefined);
+  await closed;
+  expect(Buffer.concat(chunks).subarray(-1000).toString()).toContain('"object":"chat.completion"');
 });
