@@ -33,29 +33,30 @@ export class QueueRoom {
     return this.#waiting.total + this.#displaced.size;
   }
 
-  /** Counts a request of a key as waiting, until it gets a slot or has left. */
-  waits(key: string): void {
+  /** Counts a request of a key as waiting, until it gets a slot or ends. */
+  addWaiting(key: string): void {
     this.#waiting.add(key, 1);
   }
 
-  /** A request of a key got a slot. */
-  gotSlot(key: string): void {
+  /** Counts a request of a key no longer as waiting, because it has a slot. */
+  removeWaiting(key: string): void {
     this.#waiting.add(key, -1);
   }
 
-  /** A request without a slot has ended. */
-  left(admitted: AdmittedRequest): void {
+  /** Forgets a request that ended without a slot. */
+  remove(admitted: AdmittedRequest): void {
     if (!this.#displaced.delete(admitted)) this.#waiting.add(admitted.key, -1);
   }
 
   /**
-   * Whether a request may wait. May reject another key's request to make room.
+   * Makes room for a request to wait, if necessary by rejecting another key's request.
    *
    * @param counted 1 if the request already counts as waiting, else 0
    * @param extra number of requests by which the limit may be exceeded
+   * @returns false if the queue is full
    */
-  isFor(key: string, counted: 0 | 1, extra = 0): boolean {
-    return this.#waiting.total - counted < this.#limit + extra || this.#make(key, counted);
+  makeRoom(key: string, counted: 0 | 1, extra = 0): boolean {
+    return this.#waiting.total - counted < this.#limit + extra || this.#displaceFor(key, counted);
   }
 
   /**
@@ -63,7 +64,7 @@ export class QueueRoom {
    * than `key` has. If none of those can be rejected, because all have started or are not queued yet, lets the new
    * request exceed the limit, up to `MAX_EXCESS` times.
    */
-  #make(key: string, counted: 0 | 1): boolean {
+  #displaceFor(key: string, counted: 0 | 1): boolean {
     let largest = this.#waiting.of(key) - counted + 1;
     let victim: Waiter | undefined;
     let hasLarger = false;

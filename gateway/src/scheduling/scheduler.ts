@@ -104,11 +104,11 @@ export class Scheduler {
     const ready = choice !== undefined && "ready" in choice ? choice.ready : undefined;
     // Until it is known which backends have the model, allow for the requests that will get a slot at once.
     const extra = known ? 0 : placement.slots;
-    if (ready === undefined && !this.#room.isFor(request.consumer.name, 0, extra)) throw this.#full();
+    if (ready === undefined && !this.#room.makeRoom(request.consumer.name, 0, extra)) throw this.#full();
     const admitted = new AdmittedRequest(request, requirement, this.#handle);
     admitted.conversation = conversation;
     this.#active.add(admitted);
-    this.#room.waits(admitted.key);
+    this.#room.addWaiting(admitted.key);
     if (ready !== undefined) this.#assign(admitted, ready);
     return admitted;
   }
@@ -163,7 +163,7 @@ export class Scheduler {
     if (waitsFor === undefined) return;
     // A request that lost its slot keeps its place, even if newer ones have filled the queue meanwhile.
     const isNew = !admitted.ran && !admitted.lostSlot;
-    if (isNew && !this.#room.isFor(admitted.key, 1)) throw this.#full();
+    if (isNew && !this.#room.makeRoom(admitted.key, 1)) throw this.#full();
     const waiter = this.#queues.add(admitted, waitsFor);
     try {
       await admitted.wait.begin(
@@ -231,7 +231,7 @@ export class Scheduler {
   #assign(admitted: AdmittedRequest, backend: Backend): void {
     this.#backends.placement.occupy(backend, admitted.conversation);
     admitted.isTrial = backend.breaker.begin();
-    this.#room.gotSlot(admitted.key);
+    this.#room.removeWaiting(admitted.key);
     admitted.assign(backend);
   }
 
@@ -251,12 +251,12 @@ export class Scheduler {
     this.#backends.placement.vacate(backend);
     if (admitted.isTrial) backend.breaker.endTrial();
     admitted.isTrial = false;
-    this.#room.waits(admitted.key);
+    this.#room.addWaiting(admitted.key);
   }
 
   #remove(admitted: AdmittedRequest): void {
     if (!this.#active.delete(admitted)) return;
-    this.#room.left(admitted);
+    this.#room.remove(admitted);
     if (this.#active.size === 0) this.#onEmpty?.();
   }
 
