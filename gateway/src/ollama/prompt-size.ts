@@ -59,8 +59,9 @@ export function minPromptTokens(body: object): number {
 function textLength(value: unknown): number {
   if (typeof value !== "object" || value === null) return lengthOf(value);
   let sum = 0;
-  // `Object.keys` would dominate the time.
-  for (const key in value) sum += textLength((value as Record<string, unknown>)[key]);
+  // `Object.keys` would take twice as long, and `for in` over an array several times as long.
+  if (Array.isArray(value)) for (const element of value as unknown[]) sum += textLength(element);
+  else for (const key in value) sum += textLength((value as Record<string, unknown>)[key]);
   return sum;
 }
 

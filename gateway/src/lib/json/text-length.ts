@@ -2,11 +2,9 @@
 export function textLength(value: unknown): number {
   if (typeof value === "string") return value.length;
   if (typeof value !== "object" || value === null) return 0;
-  const isArray = Array.isArray(value);
   let sum = 0;
-  // `Object.keys` would dominate the time.
-  for (const key in value) {
-    sum += (isArray ? 0 : key.length) + textLength((value as Record<string, unknown>)[key]);
-  }
+  // `Object.keys` would take twice as long, and `for in` over an array several times as long.
+  if (Array.isArray(value)) for (const element of value as unknown[]) sum += textLength(element);
+  else for (const key in value) sum += key.length + textLength((value as Record<string, unknown>)[key]);
   return sum;
 }
