@@ -15,11 +15,13 @@ export async function assertTakenDown(
   env: NodeJS.ProcessEnv | undefined,
 ): Promise<void> {
   const local = await deployedStacks(stack);
-  const [deployed] = local.length > 0 || env === undefined ? local : await stacksInBackend(stack, env);
+  const isLocal = local.length > 0;
+  const [deployed] = isLocal || env === undefined ? local : await stacksInBackend(stack, env);
   if (deployed === undefined) return;
   if (stack === undefined)
     throw new Error(
-      `the stack ${deployed} still exists; destroy it first: npm run destroy -- --stack ${deployed}`,
+      `the stack ${deployed} still exists; destroy it first: npm run destroy -- --stack ${deployed}` +
+        (isLocal ? "" : ". If it is not yours, remove what one of yours left: npm run purge -- --stack NAME"),
     );
   throw new Error(
     `the state of the stack ${stack} still has resources; destroy it first: npm run destroy -- --stack ${stack}. ` +

@@ -78,7 +78,7 @@ describe("a purge of every stack is rejected", () => {
     ];
     program.mock({ "stack ls": JSON.stringify(stacks) });
     await expect(assertTakenDown(undefined, process.env)).rejects.toThrow(
-      "the stack acme/prod still exists; destroy it first: npm run destroy -- --stack acme/prod",
+      "the stack acme/prod still exists; destroy it first: npm run destroy -- --stack acme/prod. If it is not yours, remove what one of yours left: npm run purge -- --stack NAME",
     );
     program.mock({ "stack ls": JSON.stringify(stacks.slice(0, 2)) });
     await assertTakenDown(undefined, process.env);
