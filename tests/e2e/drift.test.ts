@@ -43,7 +43,10 @@ async function repair(): Promise<Result> {
 }
 
 beforeAll(async () => {
-  docker("image", "tag", String(project.configured("ollamaImage")), movingTag);
+  const image = String(project.configured("ollamaImage"));
+  // With released tools, nothing has pulled it yet.
+  if (docker("image", "ls", "--quiet", image) === "") docker("image", "pull", image);
+  docker("image", "tag", image, movingTag);
   project.configure({ ollamaImage: movingTag });
   await project.pulumi("stack", "init", project.stack);
 });
