@@ -83,11 +83,16 @@ export function modelQueries(ollama: string, gateway: string) {
     return await response.json();
   }
 
-  async function chat(model: string, at = gateway) {
+  /** Without a limit of the model or of the request, the response may take minutes. */
+  async function chat(model: string, at = gateway, limits: { readonly max_tokens?: number } = {}) {
     const response = await fetch(`${at}/v1/chat/completions`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ model, messages: [{ role: "user", content: "Tell me a long story." }] }),
+      body: JSON.stringify({
+        model,
+        messages: [{ role: "user", content: "Tell me a long story." }],
+        ...limits,
+      }),
     });
     const { choices, usage } = (await response.json()) as {
       choices: { finish_reason: string; message: { content: string } }[];
