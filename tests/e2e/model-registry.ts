@@ -112,9 +112,9 @@ export class ModelRegistry {
     this.#manifests.set(name, JSON.stringify({ ...this.#base, layers }));
   }
 
-  /** The config's `source` for a model of this registry. */
-  source(name: string): string {
-    return `models.test:${String(this.#port)}/library/${name}`;
+  /** The config's entry for a model of this registry, with keys of its own. */
+  entry(name: string, { from = name, ...own }: { readonly from?: string } & Record<string, unknown> = {}) {
+    return { name, source: `models.test:${String(this.#port)}/library/${from}`, insecure: true, ...own };
   }
 
   /** A GGUF file for download by HTTP: the base model's weights with bytes appended. */

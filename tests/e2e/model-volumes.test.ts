@@ -12,12 +12,6 @@ const ollama = "ollama-stack-volumes-ollama";
 let registry: ModelRegistry;
 
 const up = () => project.pulumi("up", "--yes", "--skip-preview");
-const fromRegistry = (name: string, own: object = {}) => ({
-  name,
-  source: registry.source(name),
-  insecure: true,
-  ...own,
-});
 
 beforeAll(async () => {
   registry = await ModelRegistry.start();
@@ -41,7 +35,7 @@ afterAll(async () => {
 describe("retained models", () => {
   it("survive destroy, and are not downloaded again by the next up", async () => {
     project.configure({
-      models: [fromRegistry("plain:1"), { name: "own:1", source: registry.weights.path }],
+      models: [registry.entry("plain:1"), { name: "own:1", source: registry.weights.path }],
     });
     await up();
     const digests = async () => new Map((await tags()).map(({ name, digest }) => [name, digest]));
@@ -71,7 +65,7 @@ describe("a volume shared by two stacks", () => {
   };
 
   beforeAll(async () => {
-    const models = [fromRegistry("same:1", { parameters: { num_predict: 7 } })];
+    const models = [registry.entry("same:1", { parameters: { num_predict: 7 } })];
     for (const each of [project, twin])
       each.configure({ modelVolume: volume, retainModels: false, pullStallSeconds: 5, models });
     twin.configure({ ollamaHosts: project.configured("ollamaHosts") });
@@ -96,7 +90,7 @@ describe("a volume shared by two stacks", () => {
   });
 
   it("keeps what one stack has pulled when the other's Ollama restarts or its list changes", async () => {
-    twin.configure({ models: [...(twin.configured("models") as object[]), fromRegistry("three:1")] });
+    twin.configure({ models: [...(twin.configured("models") as object[]), registry.entry("three:1")] });
     registry.sent = 0;
     const run = twin.tryPulumi("up", "--yes", "--skip-preview");
     while (registry.sent < registry.weights.size * 0.5) await sleep(20);
@@ -105,7 +99,7 @@ describe("a volume shared by two stacks", () => {
     expect(code, output).toBe(0);
     expect(registry.sent).toBeLessThan(registry.weights.size * 1.3);
     registry.bytesPerSecond = Number.POSITIVE_INFINITY;
-    project.configure({ models: [fromRegistry("three:1")] });
+    project.configure({ models: [registry.entry("three:1")] });
     expect(await up()).toMatch(/three:1 is already installed/);
     await Promise.all([expectResponses(), twin.pulumi("preview", "--expect-no-changes")]);
   });

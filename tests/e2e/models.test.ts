@@ -15,12 +15,6 @@ let registry: ModelRegistry;
 let first: string;
 
 const up = () => project.pulumi("up", "--yes", "--skip-preview");
-const fromRegistry = (name: string, source: string, own: object = {}) => ({
-  name,
-  source: registry.source(source),
-  insecure: true,
-  ...own,
-});
 
 beforeAll(async () => {
   registry = await ModelRegistry.start();
@@ -49,13 +43,13 @@ describe("preview rejects with a single error", () => {
       "a model that does not fit on the disk",
       () => {
         registry.put("huge:1", { claimedSize: 9e15 });
-        return fromRegistry("huge:1", "huge:1");
+        return registry.entry("huge:1");
       },
       /The models need 9000\.0 TB more disk space, but only [\d.]+ [GT]B are free on the engine's disk\. Free some space/,
     ],
     [
       "a pinned digest that differs from the registry's",
-      () => fromRegistry("one:1", "one:1", { digest: "0".repeat(64) }),
+      () => registry.entry("one:1", { digest: "0".repeat(64) }),
       /Model one:1: its digest must be 0{64}, but models\.test:\S+ has [0-9a-f]{64}, [\d.]+ [MG]B\. Find out/,
     ],
   ])("%s", async (_what, entry, line) => {
@@ -81,8 +75,9 @@ describe("a new list of two models with one source, whose registry goes down dur
     project.configure({
       pullStallSeconds: 5,
       models: [
-        fromRegistry("plain:1", "one:1"),
-        fromRegistry("terse:1", "one:1", {
+        registry.entry("plain:1", { from: "one:1" }),
+        registry.entry("terse:1", {
+          from: "one:1",
           system: "Be brief.",
           template: "{{ .System }} {{ .Prompt }}",
           parameters: { num_ctx: 1024 },
@@ -166,7 +161,7 @@ describe("a GGUF file", () => {
           parameters: { num_predict: 7, temperature: 0 },
         },
         { name: "web:1", source: url, digest, retain: false, parameters: { num_predict: 7, temperature: 0 } },
-        fromRegistry("plain:1", "one:1"),
+        registry.entry("plain:1", { from: "one:1" }),
       ],
     });
     const text = await up();
