@@ -201,9 +201,11 @@ function valueOf(name, { options, passesTo }, { name: option, rawName, value: te
  * @param {import("./option-definitions.mjs").OptionDefinition} option
  * @param {string} value
  */
-function allowed(shown, { choices }, value) {
+function allowed(shown, { choices, form }, value) {
   if (choices !== undefined && !choices.includes(value))
     throw new UsageError(`${shown} is ${value}, but must be ${choices.join(" or ")}`);
+  if (form !== undefined && !form.pattern.test(value))
+    throw new UsageError(`${shown} is ${value}, but must be ${form.text}`);
   return value;
 }
 

@@ -7,6 +7,7 @@
  * @property {string} [short] one letter
  * @property {string} [value] placeholder of its value in the help
  * @property {readonly string[]} [choices] allowed values
+ * @property {{ readonly pattern: RegExp, readonly text: string }} [form] form of allowed values, in a pattern and in words
  * @property {boolean} [hidden] whether it is left out of the help and of completions
  */
 

@@ -117,7 +117,12 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
       summary: "Shows a month's usage by API key and model.",
       options: {
         ...common,
-        month: { type: "string", value: "YYYY-MM", text: "the month in UTC; the current one by default" },
+        month: {
+          type: "string",
+          value: "YYYY-MM",
+          form: { pattern: /^\d{4}-(0[1-9]|1[0-2])$/, text: "a month such as 2026-11" },
+          text: "the month in UTC; the current one by default",
+        },
         format: {
           type: "string",
           value: "FORMAT",
@@ -136,6 +141,7 @@ export const stackCommands = /** @satisfies {Record<string, CommandDefinition>} 
         tail: {
           type: "string",
           value: "LINES",
+          form: { pattern: /^(\d{1,9}|all)$/, text: "a number of lines or all" },
           text: "number of lines of each container, or all; 100 by default",
         },
         since: { type: "string", value: "TIME", text: "show logs since a time, or a duration such as 10m" },

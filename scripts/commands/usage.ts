@@ -8,8 +8,6 @@ import { isOnCluster } from "../stack/stack-file.ts";
 
 await command("usage", async ({ options }) => {
   const month = options.month ?? new Date().toISOString().slice(0, 7);
-  if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(month))
-    throw new Error(`--month is ${month}, but must be a month such as 2026-11`);
   const { stack, stackOption, env } = await openSession(options);
   const reports = isOnCluster(stack)
     ? await usageOfPods((await openCluster(stack, env)).kubectl, month)

@@ -120,6 +120,13 @@ describe("options", () => {
       "--models is both, but must be keep or delete",
     );
     expect(() => parse("destroy", ["--yes=no"])).toThrow('--yes takes no value, but got "no"');
+    expect(parse("logs", ["--tail", "all"]).options).toEqual({ tail: "all" });
+    expect(() => parse("logs", ["--tail", "ten"])).toThrow(
+      "--tail is ten, but must be a number of lines or all",
+    );
+    expect(() => parse("usage", ["--month", "2026-13"])).toThrow(
+      "--month is 2026-13, but must be a month such as 2026-11",
+    );
   });
 
   it("that are npm's own are not taken from its configuration", () => {
