@@ -47,7 +47,8 @@ export class FakeDocker {
 
   remove(): void {
     process.env["PATH"] = this.#path;
-    rmSync(this.#folder, { recursive: true });
+    // A call that was just aborted may still record itself.
+    rmSync(this.#folder, { recursive: true, maxRetries: 10 });
   }
 
   #commandOf(begin: string, response: FakeResponse): string {
