@@ -24,7 +24,8 @@ const buildMock = vi.mocked(buildSync);
 // Bundling takes seconds on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
 
-// A copy of the bundle's sources, which tests can change.
+// A copy of the bundle's sources, which tests can change. Each bundle takes a second: a change is undone only where that
+// is what a test shows.
 const root = mkdtempSync(join(tmpdir(), "ollama-stack-bundle-"));
 for (const path of ["package.json", "package-lock.json", "tsconfig.json", "console", "gateway"])
   cpSync(path, join(root, path), {
@@ -70,28 +71,23 @@ it("bundles a changed source, and the original again when the change is undone",
 });
 
 it("bundles again if package-lock.json, or the package.json of the gateway or the console, has changed", () => {
-  const undo = ["package-lock.json", "gateway/package.json", "console/package.json"].map((path) => {
+  for (const path of ["package-lock.json", "gateway/package.json", "console/package.json"]) {
     buildMock.mockClear();
-    const undoOne = edit(path, (text) => `${text}\n`);
+    edit(path, (text) => `${text}\n`);
     bundle();
     // The gateway, its Valkey client and its console.
     expect(buildMock, path).toHaveBeenCalledTimes(3);
-    return undoOne;
-  });
-  for (const each of undo) each();
+  }
 });
 
 it("bundles a changed console, and removes its former files", () => {
   const dist = join(root, "gateway", "dist", "console");
   const hash = bundle();
   const before = readdirSync(dist);
-  const undo = edit("console/src/main.tsx", (text) => `${text}\nconsole.log("planted");\n`);
+  edit("console/src/main.tsx", (text) => `${text}\nconsole.log("planted");\n`);
   expect(bundle()).not.toBe(hash);
   expect(readdirSync(dist).sort()).not.toEqual(before.sort());
   expect(readdirSync(dist)).toHaveLength(before.length);
-  undo();
-  expect(bundle()).toBe(hash);
-  expect(readdirSync(dist).sort()).toEqual(before.sort());
 });
 
 it("the console is at most 150 KB compressed", () => {
@@ -118,11 +114,9 @@ it("the server contains no unused modules, which it would load at each start", (
     expect(text).not.toContain(`node_modules/${unused}/`);
 });
 
-it("repairs a bundle that was changed, removed or added to", () => {
+it("repairs a bundle that was changed or added to", () => {
   const hash = bundle();
   writeFileSync(server, "changed");
-  expect(bundle()).toBe(hash);
-  rmSync(join(root, "gateway", "dist"), { recursive: true });
   expect(bundle()).toBe(hash);
   const other = join(root, "gateway", "dist", "other.cjs");
   writeFileSync(other, "");
@@ -138,7 +132,7 @@ it("changes the hash for another Dockerfile without bundling again", () => {
   expect(buildMock).not.toHaveBeenCalled();
 });
 
-it("makes the bundle readable for the container's user, whatever the umask", () => {
+it("restores a removed bundle readable for the container's user, whatever the umask", () => {
   const dist = join(root, "gateway", "dist");
   const modes = () => [dist, server].map((path) => (statSync(path).mode & 0o777).toString(8));
   const hash = bundle();
