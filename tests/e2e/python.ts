@@ -25,7 +25,14 @@ export async function runPython(
   const { stdout } = await run("python3", args, {
     cwd: here,
     maxBuffer: 16 * MIB,
-    env: { ...process.env, PYTHONPATH: `${packages}:${here}`, PYTHONPYCACHEPREFIX: bytecode, ...env },
+    env: {
+      ...process.env,
+      PYTHONPATH: `${packages}:${here}`,
+      PYTHONPYCACHEPREFIX: bytecode,
+      // Container images often set it, which would leave the folder empty.
+      PYTHONDONTWRITEBYTECODE: "",
+      ...env,
+    },
   }).catch((failed: unknown) => {
     const { stdout: output, stderr } = failed as { stdout: string; stderr: string };
     throw new Error(`${output}\n${stderr}`);
