@@ -84,7 +84,7 @@ describe("the console of a stack", () => {
     expect(await page.getByRole("button", { name: "Add images" }).count()).toBe(0);
     await page.getByRole("button", { name: "Settings", exact: true }).click();
     await page.getByLabel("Temperature").fill("0");
-    await page.getByLabel("Maximum tokens").fill("150");
+    await page.getByLabel("Maximum tokens").fill("40");
     await page.keyboard.press("Escape");
     await chat(page, PROMPT);
     const stats = page.getByRole("list", { name: "Statistics of the response" });
