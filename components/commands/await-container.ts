@@ -24,7 +24,11 @@ await setExitCode(async () => {
   } else throw new Error("neither READY_URL nor READY_COMMAND is set");
   // Gateways resume sending requests to an Ollama server that was drained before it was replaced.
   const server = optionalVariable("DRAIN_SERVER");
-  if (server === undefined) return;
-  const gateways = requiredVariable("DRAIN_GATEWAYS").split(",");
-  await Promise.all(gateways.map((gateway) => control(gateway, ["return", server], queryTimeoutMs)));
+  if (server !== undefined) {
+    const gateways = requiredVariable("DRAIN_GATEWAYS").split(",");
+    await Promise.all(gateways.map((gateway) => control(gateway, ["return", server], queryTimeoutMs)));
+  } else if (optionalVariable("DRAIN_EDGE") !== undefined) {
+    // If the former container was removed by hand, its drain began only after this one had been created in its place.
+    await control(container, ["return"], queryTimeoutMs);
+  }
 });

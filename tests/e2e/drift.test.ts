@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readDeployment } from "../../scripts/stack/deployment.ts";
 import type { StackOutputs } from "../../scripts/stack/outputs.ts";
 import { docker, inspect, recreate } from "../../test-support/stack/by-hand.ts";
-import { leftovers, nothingLeft, Project, type Result } from "../../test-support/stack/project.ts";
+import { leftovers, nothingLeft, Project } from "../../test-support/stack/project.ts";
 import { expectApplied } from "./applied-inputs.ts";
+import { DriftCommands } from "./drift-commands.ts";
 import { foreignContainerOf } from "./refused-updates.ts";
 
 // npm run drift finds manual changes, and npm run up repairs them.
@@ -14,9 +15,7 @@ const foreignContainer = foreignContainerOf(project.stack);
 const movingTag = "ollama-stack-drift/ollama:moved";
 let outputs: StackOutputs;
 
-const drift = () =>
-  project.run(process.execPath, ["scripts/commands/drift.ts", "--stack", project.stack]).done;
-const up = () => project.run(process.execPath, ["scripts/commands/up.ts", "--stack", project.stack]).done;
+const commands = new DriftCommands(project);
 
 /** This stack's tag of an image, which may also have tags of other stacks. */
 const imageName = (id: string) =>
@@ -25,22 +24,6 @@ const imageName = (id: string) =>
   ) ?? expect.fail(id);
 const imageId = (name: string) => docker("image", "inspect", "--format", "{{.Id}}", name);
 const short = (id: string) => id.replace("sha256:", "").slice(0, 12);
-
-/** Runs npm run drift, expects it to find drift, and returns its output with whitespace collapsed. */
-async function expectDrift(): Promise<string> {
-  const { code, output } = await drift();
-  expect(code, output).toBe(2);
-  return output.replace(/\s+/g, " ");
-}
-
-/** Runs npm run up, and expects no drift after it. */
-async function repair(): Promise<Result> {
-  const result = await up();
-  expect(result.code, result.output).toBe(0);
-  const { code, output } = await drift();
-  expect(code, output).toBe(0);
-  return result;
-}
 
 beforeAll(async () => {
   const image = String(project.configured("ollamaImage"));
@@ -58,14 +41,14 @@ afterAll(async () => {
 
 describe("npm run drift", () => {
   it("reports a stack that was never brought up as not deployed", async () => {
-    const { code, output } = await drift();
+    const { code, output } = await commands.drift();
     expect(code).toBe(1);
     expect(output).toMatch(/error: the stack drift is not deployed; deploy it with: npm run up/);
   });
 
   it("reports in one line that nothing drifted, and exits with 0", async () => {
-    expect((await up()).code).toBe(0);
-    const [read, { code, output }] = await Promise.all([project.outputs(), drift()]);
+    expect((await commands.up()).code).toBe(0);
+    const [read, { code, output }] = await Promise.all([project.outputs(), commands.drift()]);
     outputs = read;
     expect(code, output).toBe(0);
     expect(output).toMatch(
@@ -103,7 +86,7 @@ describe("running containers that were changed", () => {
     docker("container", "pause", ollama);
     docker("network", "disconnect", network, gateway);
     docker("network", "connect", "bridge", gateway);
-    const text = await expectDrift();
+    const text = await commands.expectDrift();
     for (const line of [
       `gateway-image (${image}) image expected ${short(outputs.images.gateway)} actual ${short(outputs.images.ollama)}`,
       "ollama-container (ollama-stack-drift-ollama)",
@@ -117,7 +100,7 @@ describe("running containers that were changed", () => {
     expect(text).toMatch(
       /networks expected ollama_network_drift \(id [0-9a-f]{12}, as gateway\) actual bridge/,
     );
-    await repair();
+    await commands.repair();
     await project.pulumi("preview", "--expect-no-changes");
     expect(inspect(ollama, ".Id")).toBe(before);
     expect(inspect(ollama, ".HostConfig")).toMatchObject({
@@ -140,7 +123,7 @@ describe("a container that was recreated by hand", () => {
       creation.HostConfig.Binds = ["/etc:/host:ro"];
       creation.HostConfig.CpuShares = 100;
     });
-    const text = await expectDrift();
+    const text = await commands.expectDrift();
     expect(text).toMatch(/ id expected [0-9a-f]{12} actual [0-9a-f]{12}: it was recreated by hand/);
     expect(text).toContain("CPU shares expected default actual 100");
     expect(text).not.toContain("planted-secret");
@@ -152,7 +135,7 @@ describe("a container that was recreated by hand", () => {
     expect(rejected.output).toContain('gatewayLogLevel is "loud", but must be');
     expect(inspect(outputs.containers.gateway, ".Id")).toBe(recreated);
     project.configure({ gatewayLogLevel: undefined });
-    const { output } = await repair();
+    const { output } = await commands.repair();
     expect(output).not.toContain("planted-secret");
     expect(inspect(outputs.containers.gateway, ".Config.Env")).toContain("LOG_LEVEL=info");
     expect(inspect(outputs.containers.gateway, ".Mounts")).toEqual([]);
@@ -166,7 +149,7 @@ describe("a network", () => {
     docker("network", "rm", network);
     docker("network", "create", "--label", "owner=somebody", network);
     for (const name of containers) docker("network", "connect", network, name);
-    const text = await expectDrift();
+    const text = await commands.expectDrift();
     expect(text).toMatch(
       /network-bridge \(ollama_network_drift\) id expected [0-9a-f]{12} actual [0-9a-f]{12}: it was recreated by hand/,
     );
@@ -176,7 +159,7 @@ describe("a network", () => {
       ...["container", "run", "--detach", "--name", foreignContainer, "--network", network],
       ...["--entrypoint", "node", image, "--eval", "setInterval(() => {}, 1000)"],
     );
-    const rejected = await up();
+    const rejected = await commands.up();
     const isUntouched = inspect(outputs.containers.gateway, ".State.Running");
     docker("container", "rm", "--force", foreignContainer);
     expect([rejected.code, rejected.output]).toEqual([
@@ -186,7 +169,7 @@ describe("a network", () => {
       ),
     ]);
     expect(isUntouched).toBe(true);
-    await repair();
+    await commands.repair();
     expect((await fetch(`${outputs.gatewayUrl}/ready`)).status).toBe(200);
   });
 });
@@ -198,10 +181,10 @@ describe("the tag of a configured image", () => {
     // With the default pause during a health check, Docker 29 would never unpause the container.
     docker("container", "commit", "--pause=false", "--change", "LABEL moved=yes", ollama, movingTag);
     const moved = imageId(movingTag);
-    expect(await expectDrift()).toContain(
+    expect(await commands.expectDrift()).toContain(
       `ollama-image (${movingTag}) image expected ${short(outputs.images.ollama)} actual ${short(moved)}`,
     );
-    const { output } = await repair();
+    const { output } = await commands.repair();
     expect(inspect(ollama, ".Image")).toBe(moved);
     expect(output).not.toMatch(/: \d+ % of \d/);
   });
@@ -211,7 +194,7 @@ describe("removed objects are reported and restored", () => {
   it("a model", async () => {
     const model = outputs.installedModels[0]?.model ?? "";
     await fetch(`${outputs.ollamaUrl}/api/delete`, { method: "DELETE", body: JSON.stringify({ model }) });
-    expect(await expectDrift()).toMatch(
+    expect(await commands.expectDrift()).toMatch(
       new RegExp(`model ${model} digest expected [0-9a-f]{12} actual removed`),
     );
   });
@@ -224,7 +207,7 @@ describe("removed objects are reported and restored", () => {
     docker("image", "tag", outputs.images.ollama, image);
     docker("volume", "rm", volume);
     docker("volume", "create", "--label", "owner=somebody", volume);
-    const relabelled = await expectDrift();
+    const relabelled = await commands.expectDrift();
     expect(relabelled).toContain(`ollama-models (${volume}) labels expected none actual owner=somebody`);
     expect(relabelled).toMatch(
       new RegExp(
@@ -232,13 +215,13 @@ describe("removed objects are reported and restored", () => {
       ),
     );
     docker("volume", "rm", volume);
-    const text = await expectDrift();
+    const text = await commands.expectDrift();
     expect(text).toContain(
       "gateway-container (ollama-stack-drift-gateway) state expected there actual removed",
     );
     expect(text).toContain(`ollama-models (${volume}) state expected there actual removed`);
     expect(text).toContain(`gateway-image (${image}) image expected`);
-    await repair();
+    await commands.repair();
     await project.pulumi("preview", "--expect-no-changes");
     expect(imageId(image)).not.toBe(outputs.images.ollama);
     expect((await fetch(`${outputs.gatewayUrl}/ready`)).status).toBe(200);

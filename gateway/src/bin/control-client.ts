@@ -4,6 +4,7 @@ import { request } from "node:http";
 // - control.cjs drain SECONDS [NOTICE]: stops new requests and waits for those in flight; senders may take NOTICE
 // seconds to notice
 // - control.cjs drain HOST:PORT SECONDS: the same for a backend
+// - control.cjs return: accepts new requests again after a drain
 // - control.cjs return HOST:PORT: returns that backend to service
 // - control.cjs reload-keys: reads the key file immediately, and prints the keys in effect as NAME:ID
 // - control.cjs usage MONTH: prints the usage of a month such as 2026-11 as JSON

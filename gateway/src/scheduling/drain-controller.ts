@@ -93,6 +93,12 @@ export class DrainController {
     await waitUntilIdle(() => scheduler.active + forwarded.active, timeoutMs, report);
   }
 
+  /** Accepts new requests again after a drain. */
+  returnSelf(): void {
+    clearTimeout(this.#drainReset);
+    this.#drainReset = undefined;
+  }
+
   async #waitForEdge(): Promise<void> {
     const { unknownMs, edgeMs, maxMs, inTransitMs } = this.#times;
     if (performance.now() - this.#probedAt > edgeMs) return sleep(unknownMs);

@@ -83,6 +83,17 @@ test("keeps an announced keep-alive connection open until a response sends Conne
   expect(await drain).toEqual({ code: 0, output: "" });
 });
 
+test("a drained gateway that returns accepts traffic from the edge again", async () => {
+  const gateway = await controlled([await startFake()]);
+  await expect.poll(() => accepting(gateway)).toBe(200);
+  expect(await gateway.control("return")).toEqual({ code: 0, output: "" });
+  const drain = gateway.control("drain", "600");
+  await expect.poll(() => accepting(gateway)).toBe(503);
+  await drain;
+  expect(await gateway.control("return")).toEqual({ code: 0, output: "" });
+  expect(await accepting(gateway)).toBe(200);
+});
+
 const longMs = 60_000;
 const times = { unknownMs: longMs, edgeMs: Infinity, maxMs: longMs, inTransitMs: 1 };
 
@@ -218,7 +229,7 @@ test("names an unknown server and the gateway's own backends", async () => {
 test.each([
   [
     ["nonsense"],
-    "known are: drain SECONDS NOTICE_SECONDS, drain HOST:PORT SECONDS, return HOST:PORT, reload-keys, usage MONTH",
+    "known are: drain SECONDS NOTICE_SECONDS, drain HOST:PORT SECONDS, return, return HOST:PORT, reload-keys, usage MONTH",
   ],
   [["drain", "soon"], "SECONDS must be a number"],
 ])("rejects the control command %j with a usage message", async (args, line) => {
