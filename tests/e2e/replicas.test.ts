@@ -1,87 +1,39 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Agent, type Dispatcher, fetch } from "undici";
+import { fetch } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../../engine/docker-cli.ts";
-import { newKey } from "../../gateway/src/auth/api-keys.ts";
-import { edgeAuthority } from "../../scripts/connect/edge-ca.ts";
 import { Project } from "../../test-support/stack/project.ts";
 import { consoleHeaders } from "./console-headers.ts";
-import { containerIds, replacedSince } from "./container-ids.ts";
+import { replacedSince } from "./container-ids.ts";
 import { eventReader } from "./event-stream.ts";
-import { failureOf, firstLines, underLoad } from "./under-load.ts";
+import { type ContainerName, containers, ReplicatedStack } from "./replicated-stack.ts";
+import { failureOf, firstLines } from "./under-load.ts";
 
 const gatewayPort = 18471;
 const project = new Project({ stack: "rolling", ollamaPort: 18470, gatewayPort });
-const { key, line } = newKey("load", ["admin"]);
-const root = `https://localhost:${String(gatewayPort)}`;
-let trusting: Dispatcher;
-let model = "";
-
-const containers = ["edge", "gateway", "gateway-2", "ollama", "ollama-2"] as const;
-type Name = (typeof containers)[number];
-const nameOf = (which: Name) => `ollama-stack-rolling-${which}`;
-
-/** Runs an update, and clients that stream continuously from its first change of a container on. */
-async function updateUnderLoad(clients: number) {
-  const update = project.run("pulumi", ["up", "--yes", "--skip-preview"]);
-  const ended = update.done.then(() => true);
-  // A container is drained when the resource that waits for it is deleted, before it is replaced itself.
-  const changesContainer = /-(?:ready|container) /;
-  while (!changesContainer.test(update.output()))
-    if (await Promise.race([ended, sleep(20, false)]))
-      throw new Error(`the update ended before a change of a container was seen:\n${update.output()}`);
-  const { result, ...load } = await underLoad(clients, stream, () => update.done, 500);
-  return { ...result, ...load };
-}
-
-const currentIds = () => containerIds(containers.map(nameOf));
-
-function chat(body: object, apiKey = key) {
-  return fetch(`${root}/v1/chat/completions`, {
-    method: "POST",
-    dispatcher: trusting,
-    headers: { "content-type": "application/json", authorization: `Bearer ${apiKey}` },
-    body: JSON.stringify({ model, messages: [{ role: "user", content: "Count to ten." }], ...body }),
-  });
-}
-
-/** Every tenth request is long enough to be in flight when its replica is replaced. */
-const stream = (n: number) => chat({ stream: true, max_tokens: n % 10 === 0 ? 80 : 6, seed: n });
+const stack = new ReplicatedStack(project);
+const { key, root } = stack;
+const chat = stack.chat.bind(stack);
+const nameOf = stack.nameOf.bind(stack);
 
 function metrics(): Promise<string> {
   const headers = { authorization: `Bearer ${key}` };
-  return fetch(`${root}/metrics`, { dispatcher: trusting, headers }).then((response) => response.text());
+  return fetch(`${root}/metrics`, { dispatcher: stack.trusting, headers }).then((response) =>
+    response.text(),
+  );
 }
 
-const logged = (since: string, ...which: Name[]) =>
+const logged = (since: string, ...which: ContainerName[]) =>
   Promise.all(
     which.map((each) => docker(["container", "logs", "--since", since, nameOf(each)], { merge: true })),
   ).then((logs) => logs.join(""));
 
 beforeAll(async () => {
-  project.configure({
-    edge: "internal",
-    gatewayReplicas: 2,
-    ollamaReplicas: 2,
-    ollamaParallel: 4,
-    ollamaContextLength: 512,
-    // With more threads, the two servers compete for the cores, and are many times slower than one.
-    models: (project.configured("models") as object[]).map((each) => ({
-      ...each,
-      parameters: { num_thread: 1 },
-    })),
-    gatewayApiKeys: [line],
-  });
   await project.pulumi("stack", "init", project.stack);
-  await project.pulumi("up", "--yes", "--skip-preview");
-  const outputs = await project.outputs();
-  model = outputs.installedModels[0]?.model ?? "";
-  const ca = await edgeAuthority(outputs);
-  if (ca === undefined) throw new Error("the edge has no authority");
-  trusting = new Agent({ connect: { ca } });
+  await stack.up();
 });
 afterAll(async () => {
-  await trusting.close();
+  await stack.close();
   project.discard();
 });
 
@@ -108,11 +60,11 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     const leaving = new AbortController();
     const response = await fetch(`${root}/api/chat`, {
       method: "POST",
-      dispatcher: trusting,
+      dispatcher: stack.trusting,
       headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
       signal: leaving.signal,
       body: JSON.stringify({
-        model,
+        model: stack.model,
         messages: [{ role: "user", content: "Count from 1 to 1000: 1, 2, 3, 4, 5, 6, 7, 8, 9," }],
         options: { num_predict: 400, temperature: 0 },
       }),
@@ -135,22 +87,22 @@ describe("two gateways and two Ollama servers behind an edge", () => {
   });
 
   it("serve the console through the edge, with unchanged headers and unbuffered live events", async () => {
-    const page = await fetch(root, { dispatcher: trusting, headers: { accept: "text/html" } });
+    const page = await fetch(root, { dispatcher: stack.trusting, headers: { accept: "text/html" } });
     expect(page.url).toBe(`${root}/console/`);
     expect(Object.fromEntries(page.headers)).toMatchObject(await consoleHeaders(nameOf("gateway")));
     const script = /src="([^"]+)"/.exec(await page.text())?.[1] ?? "";
-    const loaded = await fetch(new URL(script, page.url), { dispatcher: trusting });
+    const loaded = await fetch(new URL(script, page.url), { dispatcher: stack.trusting });
     expect(loaded.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
 
-    const session = await fetch(`${root}/admin/session`, { dispatcher: trusting });
+    const session = await fetch(`${root}/admin/session`, { dispatcher: stack.trusting });
     expect(session.status).toBe(401);
     const headers = { authorization: `Bearer ${key}` };
-    const signedIn = await fetch(`${root}/admin/session`, { dispatcher: trusting, headers });
+    const signedIn = await fetch(`${root}/admin/session`, { dispatcher: stack.trusting, headers });
     expect(await signedIn.json()).toMatchObject({ key: "load", rights: { admin: true } });
 
     const leaving = new AbortController();
     const { signal } = leaving;
-    const events = await fetch(`${root}/admin/events`, { dispatcher: trusting, headers, signal });
+    const events = await fetch(`${root}/admin/events`, { dispatcher: stack.trusting, headers, signal });
     const waitForEvent = eventReader(events.body as ReadableStream<Uint8Array>);
     // Nothing else has been sent by then, so that a buffer would still hold it.
     await waitForEvent("overview");
@@ -159,39 +111,28 @@ describe("two gateways and two Ollama servers behind an edge", () => {
     leaving.abort();
   });
 
-  it("roll out changes of both images while 20 clients stream continuously, without a failed or cut off response", async () => {
-    const before = await currentIds();
-    project.edit("gateway/src/server.ts", (text) => text.replace('"starting"', '"starting again"'));
-    const image = String(project.configured("ollamaImage"));
-    // Its name contains the stack's, so it is removed with the stack.
-    const changedImage = `ollama-stack-rolling/ollama:${image.split(":")[1] ?? ""}`;
-    const input = `FROM ${image}\nLABEL replicas.test=changed\n`;
-    await docker(["build", "--tag", changedImage, "-"], { input });
-    project.configure({ ollamaImage: changedImage });
-    const { code, output, completed, failures } = await updateUnderLoad(20);
-    expect(code, output).toBe(0);
-    expect(failures, output).toEqual([]);
-    expect(completed).toBeGreaterThan(20);
-    const replaced = containers.filter((each) => each !== "edge");
-    expect(replacedSince(before, await currentIds())).toEqual(replaced.map(nameOf));
-    expect(output).not.toMatch(/will be aborted|could take over/);
+  it("roll out changes of both images while 20 clients stream, without a failed or cut off response", async () => {
+    await stack.rollOutBothImages(20);
   });
 
   it("keep serving when an update fails at one gateway, and the next one completes with another configuration", async () => {
-    const before = await currentIds();
+    const before = await stack.currentIds();
     const undo = project.edit("gateway/src/server.ts", (text) => `${text}\nthrow new Error("planted");\n`);
-    const failed = await updateUnderLoad(4);
+    const failed = await stack.updateUnderLoad(4);
     expect(failed.code, failed.output).not.toBe(0);
     expect(failed.output).toMatch(/Container ollama-stack-rolling-gateway (crashed|exited)/);
     expect(failed.output).toMatch(/Its last log lines:\n(.*\n)*.*planted/);
-    const afterFailure = await currentIds();
+    const afterFailure = await stack.currentIds();
     expect(replacedSince(before, afterFailure)).toEqual([nameOf("gateway")]);
     undo();
     project.configure({ gatewayEnvironment: { QUEUE_LIMIT: 63 } });
-    const next = await updateUnderLoad(4);
+    const next = await stack.updateUnderLoad(4);
     expect(next.code, next.output).toBe(0);
     // The new configuration replaces the other gateway, too, once the first one serves again.
-    expect(replacedSince(afterFailure, await currentIds())).toEqual([nameOf("gateway"), nameOf("gateway-2")]);
+    expect(replacedSince(afterFailure, await stack.currentIds())).toEqual([
+      nameOf("gateway"),
+      nameOf("gateway-2"),
+    ]);
     expect([...failed.failures, ...next.failures], `${failed.output}\n${next.output}`).toEqual([]);
     expect(failed.completed + next.completed).toBeGreaterThan(8);
     expect(next.output).not.toMatch(/will be aborted|could take over/);

@@ -12,12 +12,13 @@ interface Load<Result> {
  * Runs clients that send one request after another from some time before some work until as long after it.
  *
  * @param send sends a request of the client with the given number
+ * @param pauseMs pause of each client between two requests
  */
 export async function underLoad<Result>(
   clients: number,
   send: (n: number) => Promise<Response>,
   work: () => Promise<Result>,
-  marginMs = 2000,
+  { marginMs = 2000, pauseMs = 0 }: { readonly marginMs?: number; readonly pauseMs?: number } = {},
 ): Promise<Load<Result>> {
   let completed = 0;
   const failures: string[] = [];
@@ -31,9 +32,13 @@ export async function underLoad<Result>(
         // Immediate rejections would otherwise fill the memory with messages.
         await sleep(100);
       }
+      if (isRunning) await sleep(pauseMs);
     }
   };
-  const running = Array.from({ length: clients }, (_, n) => client(n));
+  const running = Array.from({ length: clients }, async (_, n) => {
+    await sleep((pauseMs * n) / clients);
+    await client(n);
+  });
   let result: Result;
   try {
     await sleep(marginMs);
