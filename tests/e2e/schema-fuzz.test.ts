@@ -14,7 +14,7 @@ import { schemaPatterns } from "../../test-support/json-schema/schema-patterns.t
 
 // Some schemas crash Ollama's server or the model's runner, for every client. These go through the gateway to the real
 // Ollama: those that crashed it before, every pattern that libraries generate, and random ones.
-const RANDOM_SCHEMAS = 2000;
+const RANDOM_SCHEMAS = 1000;
 const SEED = 11;
 // Ollama compares every token of the vocabulary with the grammar, which takes 0.2 to 20 s with the 49,152 of smollm2.
 // Most random schemas go to a model whose tokens are bytes, which gets further into a grammar within milliseconds.

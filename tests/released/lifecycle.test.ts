@@ -15,13 +15,17 @@ let world: ReleasedWorld;
 let suite: Promise<ProcessEnd>;
 
 /**
- * The tests that depend on the user's files, processes, sockets and rights, plus the shortest test with a stack and one
- * that needs root. Tests that only compute or declare resources do not, nor do those of the gateway in one process.
+ * Tests of processes, sockets, and files with rights, which are different for a user, plus the shortest test with a stack
+ * and one that needs root.
  */
 const testsOfUser = [
-  ...globSync("tests/unit/{cluster,commands,engine,host,planning,repo,scripts,toolchain}/*.test.ts"),
-  "tests/unit/resources/gateway-bundle.test.ts",
-  ...globSync("tests/gateway/{auth,config}/*.test.ts"),
+  ...globSync("tests/unit/{engine,host}/*.test.ts"),
+  ...["edge-files", "required-volumes", "trusted-certificates"].map(
+    (name) => `tests/unit/planning/${name}.test.ts`,
+  ),
+  ...["deployment", "docker-endpoint", "listen-error", "registry-credentials", "settings", "start"].map(
+    (name) => `tests/unit/scripts/${name}.test.ts`,
+  ),
   "tests/e2e/engine",
 ];
 
