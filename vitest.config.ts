@@ -192,11 +192,7 @@ export default defineConfig({
           // What npm test runs on the machine's own engine, which may be as old as 20.10: what depends most on the
           // engine's version, and what depends on none.
           name: "compatibility",
-          include: [
-            "tests/e2e/{engine,neighbours}.test.ts",
-            ofOlderEngines,
-            ...engineMakesNoDifference,
-          ],
+          include: ["tests/e2e/{engine,neighbours}.test.ts", ofOlderEngines, ...engineMakesNoDifference],
           exclude: [...pythonClients, ...leftOut],
           ...stacks,
         },

@@ -119,7 +119,7 @@ async function send([path, body]: Request): Promise<{ readonly status: number; r
   return { status: response.status, text: await response.text() };
 }
 
-test("thousands of schemas, among them all known to crash Ollama, do not crash any of its processes", async () => {
+test("random schemas, and all known to crash Ollama, do not crash any of its processes", async () => {
   const known: readonly RandomSchema[] = [
     ...FATAL_CONSTRUCTS.map(({ example }) => example),
     ...schemaPatterns.map((pattern) => ({ type: "string", pattern })),

@@ -32,7 +32,7 @@ export async function underLoad<Result>(
         // Immediate rejections would otherwise fill the memory with messages.
         await sleep(100);
       }
-      if (isRunning) await sleep(pauseMs);
+      await sleep(pauseMs);
     }
   };
   const running = Array.from({ length: clients }, async (_, n) => {
