@@ -33,9 +33,14 @@ export function claimWarning(
   { storageClass, modelStorageGiB }: VolumeConfig,
 ): string | undefined {
   const { data } = withClaims.safeParse(deployed);
-  // Without a storage class, the models move to the nodes' disks.
-  if (data === undefined || storageClass === "") return undefined;
+  if (data === undefined) return undefined;
   const { volumeClaimTemplates, persistentVolumeClaimRetentionPolicy } = data.spec;
+  const isRetained = persistentVolumeClaimRetentionPolicy.whenDeleted === "Retain";
+  // The models move to the nodes' disks.
+  if (storageClass === "")
+    return isRetained
+      ? "The removal of storageClass leaves the claims models-ollama-N as they are, because retainModels keeps them: each new pod pulls the models that its node lacks."
+      : "The removal of storageClass deletes the volumes of Ollama's pods, because retainModels is not in effect: each new pod pulls the models that its node lacks.";
   const { storageClassName, resources } = volumeClaimTemplates[0].spec;
   const changed = [
     ...(storageClassName === storageClass ? [] : ["storageClass"]),
@@ -43,7 +48,7 @@ export function claimWarning(
   ];
   if (changed.length === 0) return undefined;
   const change = `The change of ${enumerate(changed)}`;
-  return persistentVolumeClaimRetentionPolicy.whenDeleted === "Retain"
+  return isRetained
     ? `${change} does not affect existing volumes, because the new pods reuse the claims models-ollama-N that retainModels keeps: docs/kubernetes.md explains how to change them.`
     : `${change} deletes the volumes of Ollama's pods, because retainModels is not in effect: each new pod pulls its models again.`;
 }

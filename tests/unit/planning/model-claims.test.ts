@@ -28,13 +28,19 @@ describe("a change of the volumes of models in a cluster", () => {
     );
   });
 
-  it("is not reported for equal sizes, for a first update, and for models on the nodes' disks", () => {
+  it("is reported when the models move to the nodes' disks", () => {
+    const change = { storageClass: "", modelStorageGiB: 50 };
+    expect(claimWarning(statefulSet("Retain"), change)).toContain("leaves the claims models-ollama-N");
+    expect(claimWarning(statefulSet("Delete"), change)).toContain("deletes the volumes of Ollama's pods");
+    expect(claimWarning({ spec: { template: {} } }, change)).toBeUndefined();
+  });
+
+  it("is not reported for equal sizes, for a first update, and for models that are on the nodes' disks", () => {
     const same = { storageClass: "standard", modelStorageGiB: 2048 };
     expect(claimWarning(statefulSet("Retain", "2048Gi"), same)).toBeUndefined();
     expect(claimWarning(statefulSet("Retain", "2Ti"), same)).toBeUndefined();
     expect(claimWarning(undefined, same)).toBeUndefined();
     expect(claimWarning({ spec: { template: {} } }, same)).toBeUndefined();
-    expect(claimWarning(statefulSet("Retain"), { ...same, storageClass: "" })).toBeUndefined();
   });
 
   it("is found in the stack's own state", async () => {
