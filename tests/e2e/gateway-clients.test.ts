@@ -271,7 +271,6 @@ test("a conversation longer than the context is rejected, and truncated only on 
   await expect(openai().chat.completions.create({ ...long, ...narrow })).rejects.toMatchObject({
     status: 400,
     code: "context_length_exceeded",
-    message: expect.stringMatching(/128 tokens/) as string,
   });
   const truncated = await openai().chat.completions.create({
     ...long,
