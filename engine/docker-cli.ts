@@ -131,11 +131,13 @@ export interface ContainerState {
   /** By the engine's clock. */
   readonly created: string;
   readonly startedAt: string;
+  /** The id, which differs from that of any other container that had or gets the name. */
+  readonly id: string;
 }
 
 /** The state of a container; undefined if it does not exist. */
 export async function containerState(name: string): Promise<ContainerState | undefined> {
-  const format = "{{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}";
+  const format = "{{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}\n{{.Id}}";
   let text: string;
   try {
     text = await queryEngine(["container", "inspect", "--format", format, name]);
@@ -143,7 +145,7 @@ export async function containerState(name: string): Promise<ContainerState | und
     if (error instanceof EngineError && /no such container/i.test(error.message)) return undefined;
     throw error;
   }
-  const [json = "", restarts, memory, created = ""] = text.trim().split("\n");
+  const [json = "", restarts, memory, created = "", id = ""] = text.trim().split("\n");
   const state = JSON.parse(json) as {
     Status: string;
     ExitCode: number;
@@ -160,6 +162,7 @@ export async function containerState(name: string): Promise<ContainerState | und
     health: state.Health?.Status ?? "none",
     created,
     startedAt: state.StartedAt,
+    id,
   };
 }
 

@@ -28,7 +28,8 @@ await setExitCode(async () => {
     const gateways = requiredVariable("DRAIN_GATEWAYS").split(",");
     await Promise.all(gateways.map((gateway) => control(gateway, ["return", server], queryTimeoutMs)));
   } else if (optionalVariable("DRAIN_EDGE") !== undefined) {
-    // If the former container was removed by hand, its drain began only after this one had been created in its place.
+    // A drain of it may have been interrupted, and that by an earlier version began only after it was created in the place
+    // of a container removed by hand.
     await control(container, ["return"], queryTimeoutMs);
   }
 });

@@ -7,12 +7,25 @@ import { optionalVariable, requiredVariable } from "./lib/env.ts";
 const container = requiredVariable("CONTAINER_NAME");
 const seconds = requiredVariable("DRAIN_TIMEOUT_SECONDS");
 const server = optionalVariable("DRAIN_SERVER");
+// Unset in states of earlier versions.
+const id = optionalVariable("CONTAINER_ID");
 // Before and after the requests in flight, a gateway waits for its edge or for another server, at most 30 s each time.
 const withinMs = (Number(seconds) + 60) * 1000;
 
+/**
+ * Whether the container is the one to drain. If that was removed by hand, Pulumi creates another one under its name before it
+ * deletes this command's resource.
+ */
+async function isStillThere(): Promise<boolean> {
+  if (id === undefined || (await containerState(container))?.id === id) return true;
+  console.error(`${container} is not drained, because the container to replace no longer exists`);
+  return false;
+}
+
 try {
   // With one gateway and no edge, DRAIN_EDGE is the gateway itself.
-  const isServed = (await containerState(requiredVariable("DRAIN_EDGE")))?.status === "running";
+  const isServed =
+    (await containerState(requiredVariable("DRAIN_EDGE")))?.status === "running" && (await isStillThere());
   if (isServed && server === undefined) await control(container, ["drain", seconds], withinMs);
   if (isServed && server !== undefined) {
     const gateways = requiredVariable("DRAIN_GATEWAYS").split(",");

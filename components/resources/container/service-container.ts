@@ -180,6 +180,8 @@ export function serviceContainer(
       environment: {
         ...args.access.environment,
         CONTAINER_NAME: args.name,
+        // Deleting it must not drain another container that has the name meanwhile.
+        ...(before === undefined ? {} : { CONTAINER_ID: container.id }),
         PIDS_LIMIT: String(limits.pids),
         READY_TIMEOUT_SECONDS: String(args.readyTimeoutSeconds),
         ...environment,

@@ -15,7 +15,12 @@ describe("replicas", () => {
     });
     expect(find("duo-2-ready")).toMatchObject({
       delete: "node components/commands/drain.ts",
-      environment: { CONTAINER_NAME: "x-duo-2", DRAIN_EDGE: "x-edge", DRAIN_TIMEOUT_SECONDS: "7" },
+      environment: {
+        CONTAINER_NAME: "x-duo-2",
+        CONTAINER_ID: "duo-2-container-id",
+        DRAIN_EDGE: "x-edge",
+        DRAIN_TIMEOUT_SECONDS: "7",
+      },
     });
     // The first is ready before the second is created.
     const order = made.map(({ name }) => name);
@@ -38,6 +43,7 @@ describe("replicas", () => {
     expect(find("pair-2-container")["envs"]).toContain("OLLAMA_NOPRUNE=1");
     expect(find("pair-container")["envs"]).not.toContain("OLLAMA_NOPRUNE=1");
     expect(find("pair-ready")["environment"]).toMatchObject({
+      CONTAINER_ID: "pair-container-id",
       DRAIN_SERVER: "ollama:11434",
       DRAIN_GATEWAYS: "x-duo,x-duo-2",
     });
