@@ -25,11 +25,19 @@ function unwrapSecrets(value: unknown): unknown {
 const made: Declared[] = [];
 const models = JSON.stringify([{ name: "tiny:1b", digest: "abc", size: 42 }]);
 
+/** What the API server adds to an object. */
+function fromServer(name: string, { metadata }: { metadata?: object }) {
+  return { metadata: { ...metadata, uid: `${name}-uid`, resourceVersion: `${name}-version`, generation: 1 } };
+}
+
 await pulumi.runtime.setMocks(
   {
     newResource: ({ type, name, inputs }) => {
       made.push({ type, name, inputs: unwrapSecrets(inputs) as Record<string, unknown> });
-      const more = type === "command:local:Command" ? { stdout: models } : {};
+      const more =
+        type === "command:local:Command"
+          ? { stdout: models }
+          : fromServer(name, inputs as { metadata?: object });
       return { id: `${name}-id`, state: { ...(inputs as object), ...more } };
     },
     call: ({ inputs }) => inputs as Record<string, unknown>,

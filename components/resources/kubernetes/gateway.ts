@@ -120,7 +120,11 @@ export class GatewayPods extends pulumi.ComponentResource {
       {
         create: "node components/commands/await-keys.ts",
         stdin: keys.apply((lines) => lines.join("\n")),
-        environment: { ...args.environment },
+        environment: {
+          ...args.environment,
+          // If somebody changed the Secret, restoring it does not change the keys.
+          KEYS_RESOURCE_VERSION: secret.metadata.apply(({ resourceVersion = "" }) => resourceVersion),
+        },
         addPreviousOutputInEnv: false,
       },
       { parent: this, dependsOn: [secret, deployment] },

@@ -16,7 +16,14 @@ export interface ObjectArgs {
 
 /** An object in the cluster. */
 export class ClusterObject extends pulumi.CustomResource {
-  declare readonly metadata: pulumi.Output<{ readonly name: string; readonly generation?: number }>;
+  declare readonly metadata: pulumi.Output<{
+    readonly name: string;
+    readonly generation?: number;
+    /** Differs from that of any other object that had or gets the name. */
+    readonly uid?: string;
+    /** Changes whenever the object is written. */
+    readonly resourceVersion?: string;
+  }>;
 
   constructor(kind: ObjectKind, name: string, args: ObjectArgs, opts: pulumi.CustomResourceOptions) {
     const { apiVersion } = objectTypes[kind];

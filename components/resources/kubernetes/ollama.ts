@@ -45,6 +45,8 @@ export class OllamaPods extends pulumi.ComponentResource {
   /** The address at which the gateway discovers the pods. */
   readonly address = `dns+ollama:${String(port)}`;
   readonly statefulSet: ClusterObject;
+  /** The ConfigMap with the model list. */
+  readonly modelList: ClusterObject;
   /** A hash of the model list. */
   readonly modelsVersion: string;
   /** Maximum time for a pod to stop. */
@@ -69,7 +71,7 @@ export class OllamaPods extends pulumi.ComponentResource {
     const list: PodModels = podModels(config);
     const text = JSON.stringify(list, undefined, 2);
     this.modelsVersion = createHash("sha256").update(text).digest("hex").slice(0, 16);
-    const models = new ClusterObject(
+    this.modelList = new ClusterObject(
       "ConfigMap",
       `${name}-models`,
       { metadata: { name: "models", namespace }, data: { "models.json": text } },
@@ -105,7 +107,7 @@ export class OllamaPods extends pulumi.ComponentResource {
         metadata: { name: "ollama", namespace, annotations: { "pulumi.com/skipAwait": "true" } },
         spec: statefulSet(config),
       },
-      { ...parent, dependsOn: [models, service, ended], deleteBeforeReplace: true },
+      { ...parent, dependsOn: [this.modelList, service, ended], deleteBeforeReplace: true },
     );
     this.registerOutputs({});
   }

@@ -49,13 +49,19 @@ export function declareStack(parsed: ParsedConfig, projectRoot: string, clusterI
   };
   const ollama = new OllamaPods("ollama", { config, namespace, environment }, inside);
   const generation = ollama.statefulSet.metadata.apply((metadata) => String(metadata.generation ?? ""));
+  // If the update only restores what somebody deleted or changed, version and generation are the same as before.
+  const awaited = {
+    MODELS_VERSION: ollama.modelsVersion,
+    STATEFUL_SET_UID: ollama.statefulSet.metadata.apply(({ uid = "" }) => uid),
+    MODELS_RESOURCE_VERSION: ollama.modelList.metadata.apply(({ resourceVersion = "" }) => resourceVersion),
+  };
   const models = new command.local.Command(
     "models",
     {
       create: "node components/commands/await-models.ts",
       environment: {
         ...environment,
-        MODELS_VERSION: ollama.modelsVersion,
+        ...awaited,
         PODS_END_WITHIN_SECONDS: String(ollama.stopSeconds),
       },
       // Waits again after any change of the pods.
@@ -71,7 +77,7 @@ export function declareStack(parsed: ParsedConfig, projectRoot: string, clusterI
       "models-in-gpu-memory",
       {
         create: "node components/commands/check-pod-gpu-memory.ts",
-        environment: { ...environment, MODELS_VERSION: ollama.modelsVersion },
+        environment: { ...environment, ...awaited },
         triggers: [generation],
         logging: command.types.enums.local.Logging.Stderr,
         addPreviousOutputInEnv: false,

@@ -192,3 +192,16 @@ it("moves the gateway off a lost node after a minute if it has no volume", async
   expect((await render()).gateway.spec.tolerations).toEqual([lost("not-ready"), lost("unreachable")]);
   expect((await render({ gatewayUsageVolume: "usage" })).gateway.spec.tolerations).toBeUndefined();
 });
+
+it("waits again for models and keys if an update only restores what somebody deleted or changed", async () => {
+  const { find } = await render({ gpus: "all", gpusPerPod: "1" });
+  const pods = {
+    STATEFUL_SET_UID: "ollama-pods-uid",
+    MODELS_RESOURCE_VERSION: "ollama-models-version",
+  };
+  expect(find("models")["environment"]).toMatchObject(pods);
+  expect(find("models-in-gpu-memory")["environment"]).toMatchObject(pods);
+  expect(find("gateway-keys-in-force")["environment"]).toMatchObject({
+    KEYS_RESOURCE_VERSION: "gateway-keys-version",
+  });
+});
