@@ -1,21 +1,27 @@
 // Runs in a container with the volume at /volume:
 //   write NAME SHA256   replaces the file with standard input, if that has the hash
-//   hash NAME           prints the file's SHA-256, or nothing if it does not exist
+//   hash NAME...        prints each file's SHA-256, or an empty line if it does not exist
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
-const [what, name, expected] = process.argv.slice(1);
-const path = `/volume/${name}`;
+const [what, ...args] = process.argv.slice(1);
+const pathOf = (name) => `/volume/${name}`;
 const hashOf = (content) => createHash("sha256").update(content).digest("hex");
 
 if (what === "hash") {
-  try {
-    process.stdout.write(hashOf(readFileSync(path)));
-  } catch (error) {
-    if (error.code !== "ENOENT") throw error;
-  }
+  const lines = args.map((name) => {
+    try {
+      return hashOf(readFileSync(pathOf(name)));
+    } catch (error) {
+      if (error.code !== "ENOENT") throw error;
+      return "";
+    }
+  });
+  process.stdout.write(lines.join("\n"));
 } else {
+  const [name, expected] = args;
+  const path = pathOf(name);
   const parts = [];
   for await (const part of process.stdin) parts.push(part);
   const content = Buffer.concat(parts);

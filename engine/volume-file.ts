@@ -18,17 +18,21 @@ export async function writeVolumeFile(file: VolumeFile, content: string): Promis
   await runHelper(helperFor(file, ""), ["write", file.name, sha256(content)], { input: content });
 }
 
-/** SHA-256 of a file's content in hexadecimal; undefined if it does not exist. */
-export async function hashVolumeFile(file: VolumeFile): Promise<string | undefined> {
-  const hash = await runHelper(helperFor(file, ",readonly"), ["hash", file.name]);
-  return hash === "" ? undefined : hash;
+/** SHA-256 of files' content in hexadecimal; undefined for files that do not exist. */
+export async function hashVolumeFiles(
+  volume: Omit<VolumeFile, "name">,
+  names: readonly string[],
+): Promise<(string | undefined)[]> {
+  const output = await runHelper(helperFor(volume, ",readonly"), ["hash", ...names]);
+  const hashes = output.split("\n");
+  return names.map((_name, i) => (hashes[i] === "" ? undefined : hashes[i]));
 }
 
 export function sha256(content: string): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
-function helperFor({ volume, image }: VolumeFile, access: "" | ",readonly") {
+function helperFor({ volume, image }: Omit<VolumeFile, "name">, access: "" | ",readonly") {
   const mount = `type=volume,source=${volume},target=/volume${access}`;
   // A new volume belongs to root, so no capability is needed.
   return { program, image, user: "0:0", options: ["--interactive", "--mount", mount] };

@@ -7,6 +7,7 @@ import { compareImage } from "./images.ts";
 import { compareKeys } from "./keys.ts";
 import { compareModels } from "./models.ts";
 import { compareNetwork, compareVolume } from "./network-and-volume.ts";
+import { comparePrometheusFiles } from "./prometheus-files.ts";
 
 const types = {
   container: "docker:index/container:Container",
@@ -36,6 +37,7 @@ export async function findDrift({ resources }: Deployment, stackOption: string):
     engine.volumes(volumes.map(nameOf)),
     compareImages(of("image")),
   ]);
+  const volumeNames = new Set(haveVolumes.map(({ Name }) => Name));
   const networkIds = new Map(networks.map((network) => [nameOf(network), network.id]));
   const differences = [
     ...networks.flatMap((network) =>
@@ -53,7 +55,8 @@ export async function findDrift({ resources }: Deployment, stackOption: string):
       ),
     ),
     ...imageDifferences,
-    ...(await compareKeys(of("command"), new Set(haveVolumes.map(({ Name }) => Name)))),
+    ...(await compareKeys(of("command"), volumeNames)),
+    ...(await comparePrometheusFiles(of("command"), volumeNames)),
   ];
   for (const container of containers) {
     const inputs = container.inputs as unknown as ContainerInputs;

@@ -1,4 +1,4 @@
-import { hashVolumeFile, sha256 } from "../../engine/volume-file.ts";
+import { hashVolumeFiles, sha256 } from "../../engine/volume-file.ts";
 import { type Deployed, deployedKeys } from "../stack/deployment.ts";
 import type { Difference } from "./difference.ts";
 
@@ -18,7 +18,7 @@ export async function compareKeys(
     stdin: string;
   };
   const { KEYS_VOLUME: volume = "", KEYS_FILE: name = "", KEYS_IMAGE: image = "" } = environment;
-  const actual = volumes.has(volume) ? await hashVolumeFile({ volume, name, image }) : undefined;
+  const [actual] = volumes.has(volume) ? await hashVolumeFiles({ volume, image }, [name]) : [];
   if (actual === sha256(stdin)) return [];
   return [
     {

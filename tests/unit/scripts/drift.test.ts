@@ -1,7 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { sha256 } from "../../../engine/volume-file.ts";
 import { parseDeployment } from "../../../scripts/stack/deployment.ts";
 import { compareNetwork, compareVolume } from "../../../scripts/drift/network-and-volume.ts";
+import { comparePrometheusFiles } from "../../../scripts/drift/prometheus-files.ts";
 import { report } from "../../../scripts/drift/report.ts";
+import { FakeDocker } from "../../../test-support/fakes/fake-docker.ts";
 
 const unprotected = { protect: false, retain: false };
 
@@ -95,6 +98,51 @@ describe("a volume", () => {
         repair: { byHand: expect.stringMatching(/docker volume rm v; npm run up -- --stack far$/) as string },
       },
     ]);
+  });
+});
+
+describe("Prometheus' files", () => {
+  const docker = new FakeDocker();
+  afterAll(() => {
+    docker.remove();
+  });
+  const files = { "prometheus.yml": "a: 1\n", "rules.yml": "", "metrics-key": "planted-key" };
+  const hashes = Object.values(files).map(sha256);
+  const command = {
+    urn: "u",
+    name: "prometheus-files",
+    type: "command:local:Command",
+    id: "files",
+    inputs: {
+      environment: { MONITORING_VOLUME: "x-prometheus-config", MONITORING_IMAGE: "node" },
+      stdin: JSON.stringify(files),
+    },
+    outputs: {},
+    ...unprotected,
+  };
+  const compare = (volumes: readonly string[]) => comparePrometheusFiles([command], new Set(volumes));
+
+  it("are compared by hash, in one run", async () => {
+    docker.mock({ run: hashes.join("\n") });
+    expect(await compare(["x-prometheus-config"])).toEqual([]);
+    expect(docker.calls.filter((call) => call.startsWith("run "))).toHaveLength(1);
+  });
+
+  it.each([
+    ["changed", [sha256("other"), ...hashes.slice(1)], "others (not shown)"],
+    ["partly missing", [hashes[0], "", hashes[2]], "others (not shown)"],
+    ["missing because an update created the volume again", ["", "", ""], "none"],
+  ])("are written again if they are %s", async (_what, found, actual) => {
+    docker.mock({ run: found.join("\n") });
+    expect(await compare(["x-prometheus-config"])).toMatchObject([
+      { urn: "u", property: "files", expected: "as deployed (not shown)", actual, repair: "replace" },
+    ]);
+  });
+
+  it("are written again if their volume was removed, without creating that for the comparison", async () => {
+    docker.mock({});
+    expect(await compare([])).toMatchObject([{ actual: "none", repair: "replace" }]);
+    expect(docker.calls).toEqual([]);
   });
 });
 
