@@ -32,7 +32,7 @@ const declaring = "tests/unit/resources/**/*.test.ts";
 // the clients, or waits for what takes its time: half of the time of all that needs no engine. npm run test:fast leaves
 // it out.
 const takesLonger = [
-  "tests/unit/commands/{check-gpu-memory,drain,gguf-file,keep-models,model-install,readiness}.test.ts",
+  "tests/unit/commands/{check-gpu-memory,delete-model,drain,gguf-file,keep-models,model-install,readiness}.test.ts",
   "tests/unit/engine/tunnel.test.ts",
   "tests/unit/repo/docs.test.ts",
   "tests/unit/resources/gateway-bundle.test.ts",

@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Connection } from "../../engine/connection.ts";
 import type { StackConfig } from "../config/keys.ts";
-import { OllamaModel } from "./ollama-model.ts";
+import { OllamaModel, type OllamaModelArgs } from "./ollama-model.ts";
 import type { PlannedModel } from "../planning/models/inspect.ts";
 
 export interface DeclareOptions {
@@ -9,6 +9,8 @@ export interface DeclareOptions {
   readonly access: Connection;
   /** URL of the server as `access` reaches it, known when it is ready. */
   readonly serverUrl: pulumi.Input<string>;
+  /** Names of the server's first container and its volume of models. */
+  readonly server: OllamaModelArgs["server"];
   /** Default retention of models (always kept in an external volume), and the timeout of a pull without progress. */
   readonly config: Pick<StackConfig, "retainModels" | "modelVolume" | "pullStallSeconds">;
 }
@@ -16,7 +18,7 @@ export interface DeclareOptions {
 /** Declares the models. Models with the same source depend on each other, because installing one deletes the source. */
 export function declareModels(
   plan: readonly PlannedModel[],
-  { access, serverUrl, config }: DeclareOptions,
+  { access, serverUrl, server, config }: DeclareOptions,
 ): OllamaModel[] {
   const names = new Set(plan.map(({ name }) => name));
   const lastOf = new Map<string, OllamaModel>();
@@ -27,6 +29,7 @@ export function declareModels(
       {
         access,
         serverUrl,
+        server,
         model: name,
         source,
         insecure,

@@ -9,6 +9,8 @@ export interface OllamaModelArgs {
   readonly serverUrl: pulumi.Input<string>;
   /** How commands reach it. */
   readonly access: Connection;
+  /** Names of the server's first container and its volume of models, in which the model is deleted. */
+  readonly server: { readonly container: string; readonly volume: string };
   /** The name for clients, including the tag. Another name is another resource. */
   readonly model: string;
   /**
@@ -53,6 +55,8 @@ export class OllamaModel extends pulumi.ComponentResource {
         environment: {
           ...args.access.environment,
           OLLAMA_URL: args.serverUrl,
+          OLLAMA_CONTAINER: args.server.container,
+          OLLAMA_VOLUME: args.server.volume,
           MODEL: args.model,
           MODEL_SOURCE: args.source,
           MODEL_INSECURE: String(args.insecure),

@@ -31,7 +31,8 @@ export async function deployStack(parsed: ParsedConfig, projectRoot: string) {
   const certificates = await reportConfigErrors(() => certificatesVersion(config));
   const trust = await reportConfigErrors(() => findTrustedCertificates(config));
   const [access, toOllama] = [connectionTo(config, names.network), connectionToOllama(config, names.network)];
-  const plan = await planModels(config, toOllama, modelServer(config, engine, toOllama, names.ollama));
+  const planned = modelServer(config, engine, toOllama, names.ollama);
+  const plan = await planModels(config, toOllama, planned);
 
   const { imagePlatform: platform, readyTimeoutSeconds, neighbourAccess } = config;
   const network = new ServiceNetwork("network", { networkName: names.network, neighbourAccess });
@@ -58,7 +59,12 @@ export async function deployStack(parsed: ParsedConfig, projectRoot: string) {
     limits: { memoryMiB: config.ollamaMemoryMiB, cpus: config.ollamaCpus, pids: config.ollamaPids },
   });
 
-  const models = declareModels(plan, { access: toOllama, serverUrl: server.readyAddress, config });
+  const models = declareModels(plan, {
+    access: toOllama,
+    serverUrl: server.readyAddress,
+    server: { container: names.ollama, volume: planned.volume.name },
+    config,
+  });
 
   const metricsKey = config.monitoring === "none" ? undefined : newMetricsKey();
   const gateway = new Gateway("gateway", {

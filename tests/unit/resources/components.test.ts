@@ -94,6 +94,7 @@ describe("OllamaServer", () => {
 
 const modelSettings = {
   serverUrl: "http://127.0.0.1:8008",
+  server: { container: "x-ollama", volume: "x-ollama-models" },
   access,
   model: "tiny:1b",
   source: "registry:5000/library/tiny:1b",
@@ -113,6 +114,8 @@ describe("OllamaModel", () => {
     expect(await read(model.sizeBytes)).toBe(42);
     expect(find("model-pull")["environment"]).toEqual({
       OLLAMA_URL: "http://127.0.0.1:8008",
+      OLLAMA_CONTAINER: "x-ollama",
+      OLLAMA_VOLUME: "x-ollama-models",
       MODEL: "tiny:1b",
       MODEL_SOURCE: "registry:5000/library/tiny:1b",
       MODEL_INSECURE: "true",
@@ -134,6 +137,7 @@ describe("the models of a stack", () => {
       const declared = declareModels(plan, {
         access,
         serverUrl: `http://${String(retain)}`,
+        server: modelSettings.server,
         config: { retainModels: retain, modelVolume: "", pullStallSeconds: 60 },
       });
       await Promise.all(declared.map(({ digest }) => read(digest)));

@@ -25,6 +25,7 @@ test("images and volumes are created while the network is still pending", async 
 test("the gateway's image is built while a model is still being pulled, but its container waits", async () => {
   const model = new OllamaModel("slow", {
     serverUrl: never,
+    server: { container: "x-ollama", volume: "x-ollama-models" },
     access,
     model: "slow:1b",
     source: "slow:1b",
