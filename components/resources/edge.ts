@@ -62,6 +62,7 @@ export class Edge extends pulumi.ComponentResource {
           : { folder: { source: args.certificates, path: certificateFolder } }),
         ready: {
           create: "node components/commands/load-edge.ts",
+          configures: true,
           environment: {
             EDGE_CONFIG: caddyfile(args),
             EDGE_CERTIFICATES: args.certificatesVersion,

@@ -75,6 +75,11 @@ export interface Ready {
   /** Script that runs before the container is replaced or deleted. */
   readonly delete?: string;
   readonly environment: Readonly<Record<string, pulumi.Input<string>>>;
+  /**
+   * Set if `create` changes the container according to the environment. A changed environment then replaces the resource: after
+   * a run that failed or was killed, the state has none, so that the next update runs it, also with the former environment.
+   */
+  readonly configures?: true;
 }
 
 /** The container is ready when a URL, as reached through `access`, responds with 2xx. */
@@ -171,7 +176,7 @@ export function serviceContainer(
     },
   );
 
-  const { create, delete: before, environment } = args.ready;
+  const { create, delete: before, environment, configures } = args.ready;
   const ready = new command.local.Command(
     `${name}-ready`,
     {
@@ -189,7 +194,12 @@ export function serviceContainer(
       triggers: [container.id],
     },
     // It is deleted together with the container; its deletion drains the container.
-    { parent, dependsOn: container, deleteBeforeReplace: true },
+    {
+      parent,
+      dependsOn: container,
+      deleteBeforeReplace: true,
+      replaceOnChanges: configures === undefined ? [] : ["environment"],
+    },
   );
   return { container, ready };
 }
