@@ -121,3 +121,10 @@ test("prints the output of a control command and that it failed", async () => {
   await control("gate", ["drain", "1"], 5000);
   expect(errorLog.mock.calls).toEqual([["gate: one"], ["gate: two"], ["gate: drain 1 failed"]]);
 });
+
+test("does not report that a gateway does not have the server, which an update of their number causes", async () => {
+  const fails = "ollama-2:11434 is not a backend of this gateway; it has ollama:11434\n";
+  docker.mock({ "container inspect": inspectOutput(0), exec: { fails } });
+  await control("gate", ["return", "ollama-2:11434"], 5000);
+  expect(errorLog.mock.calls).toEqual([]);
+});
