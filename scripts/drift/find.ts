@@ -2,6 +2,7 @@ import { imageId } from "../../engine/image-id.ts";
 import type { Deployed, Deployment } from "../stack/deployment.ts";
 import { compareContainer, type ContainerInputs, type InspectedContainer } from "./container.ts";
 import type { Difference } from "./difference.ts";
+import { compareDrains } from "./drains.ts";
 import * as engine from "./docker-objects.ts";
 import { compareImage } from "./images.ts";
 import { compareKeys } from "./keys.ts";
@@ -75,6 +76,8 @@ export async function findDrift({ resources }: Deployment, stackOption: string):
       ...compareProcessLimit(inputs.name, of("command"), actual),
     );
   }
+  const running = haveContainers.filter(({ State }) => State.Status === "running");
+  differences.push(...(await compareDrains(containers, of("command"), running)));
   const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
   if (stack !== undefined) {
     const differing = new Set(

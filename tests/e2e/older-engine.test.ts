@@ -15,6 +15,7 @@ const environment = { OLLAMA_STACK_API_KEY: stack.key };
 const nameOf = stack.nameOf.bind(stack);
 const commands = new DriftCommands(project, environment);
 const volume = "ollama-stack-older-ollama-models";
+const control = ["node", "/app/control.cjs"];
 
 const expectResponse = async () => {
   const response = await stack.chat({ max_tokens: 4 });
@@ -71,6 +72,8 @@ describe("changes by hand", () => {
     docker("network", "disconnect", stack.outputs.networkName, gateway);
     docker("network", "connect", "bridge", gateway);
     docker("container", "stop", nameOf("edge"));
+    // As an update does that is killed before it replaces the gateway.
+    docker("exec", nameOf("gateway"), ...control, "drain", "0", "0");
     const text = await commands.expectDrift();
     for (const line of [
       "memory expected 4096 MiB actual 1024 MiB",
@@ -78,10 +81,12 @@ describe("changes by hand", () => {
       "restart expected unless-stopped actual no",
       "processes expected 1024 actual 77",
       "state expected running actual exited",
+      "requests expected accepted actual drained",
     ])
       expect(text).toContain(line);
     expect(text).toMatch(/networks expected ollama_network_older \(id [0-9a-f]{12}, .*\) actual bridge/);
     await commands.repair();
+    expect(docker("exec", nameOf("gateway"), ...control, "drained")).toBe("");
     expect(inspect(ollama, ".Id")).toBe(before);
     expect(inspect(ollama, ".HostConfig")).toMatchObject({
       Memory: 4096 * 1024 * 1024,

@@ -6,6 +6,7 @@ import { request } from "node:http";
 // - control.cjs drain HOST:PORT SECONDS: the same for a backend
 // - control.cjs return: accepts new requests again after a drain
 // - control.cjs return HOST:PORT: returns that backend to service
+// - control.cjs drained: prints "this gateway" and each HOST:PORT that a drain keeps from new requests
 // - control.cjs reload-keys: reads the key file immediately, and prints the keys in effect as NAME:ID
 // - control.cjs usage MONTH: prints the usage of a month such as 2026-11 as JSON
 const [what = "", ...rest] = process.argv.slice(2);

@@ -5,8 +5,8 @@ import { type DrainController, UnknownBackendError } from "../scheduling/drain-c
 
 /**
  * Serves control requests on a Unix socket, for those who may run commands in the gateway's container: `POST /drain`,
- * `POST /drain/HOST:PORT`, `POST /return`, `POST /return/HOST:PORT`, `POST /reload-keys`, `POST /usage/MONTH`. Responses
- * are text, streamed as progress is made.
+ * `POST /drain/HOST:PORT`, `POST /return`, `POST /return/HOST:PORT`, `POST /drained`, `POST /reload-keys`, `POST /usage/MONTH`.
+ * Responses are text, streamed as progress is made.
  */
 export function startControlServer(path: string, controlled: ControlTargets, log: ControlLog): Server {
   rmSync(path, { force: true });
@@ -63,12 +63,13 @@ async function handle(
     else if (act === "drain") await drainController.cordon(server ?? "", timeoutMs, writeLine);
     else if (act === "return" && server === undefined) drainController.returnSelf();
     else if (act === "return") await drainController.uncordon(server ?? "");
+    else if (act === "drained") for (const name of drainController.drained()) writeLine(name);
     // Key changes are audited by their observer.
     else if (act === "reload-keys") for (const label of await reloadKeys(keys)) writeLine(label);
     else if (act === "usage") writeLine(await usageOf(usage, server ?? ""));
     else {
       throw new ControlError(
-        "known are: drain SECONDS NOTICE_SECONDS, drain HOST:PORT SECONDS, return, return HOST:PORT, reload-keys, usage MONTH",
+        "known are: drain SECONDS NOTICE_SECONDS, drain HOST:PORT SECONDS, return, return HOST:PORT, drained, reload-keys, usage MONTH",
       );
     }
   } catch (error) {

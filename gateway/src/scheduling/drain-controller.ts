@@ -99,6 +99,12 @@ export class DrainController {
     this.#drainReset = undefined;
   }
 
+  /** What gets no new requests because of a drain: "this gateway", and backends as "host:port". */
+  drained(): string[] {
+    const self = this.#drainReset === undefined ? [] : ["this gateway"];
+    return [...self, ...this.#backends.all.flatMap(({ name, isCordoned }) => (isCordoned ? [name] : []))];
+  }
+
   async #waitForEdge(): Promise<void> {
     const { unknownMs, edgeMs, maxMs, inTransitMs } = this.#times;
     if (performance.now() - this.#probedAt > edgeMs) return sleep(unknownMs);

@@ -90,6 +90,7 @@ test("a drained gateway that returns accepts traffic from the edge again", async
   const drain = gateway.control("drain", "600");
   await expect.poll(() => accepting(gateway)).toBe(503);
   await drain;
+  expect(await gateway.control("drained")).toEqual({ code: 0, output: "this gateway\n" });
   expect(await gateway.control("return")).toEqual({ code: 0, output: "" });
   expect(await accepting(gateway)).toBe(200);
 });
@@ -197,7 +198,9 @@ test("a drained server finishes its requests and gets no new ones until it is re
   expect({ last: data.at(-1), brokenOff }).toEqual({ last: "[DONE]", brokenOff: false });
   expect(await drain).toEqual({ code: 0, output: "" });
 
+  expect(await gateway.control("drained")).toEqual({ code: 0, output: `${name}\n` });
   expect(await gateway.control("return", name)).toEqual({ code: 0, output: "" });
+  expect(await gateway.control("drained")).toEqual({ code: 0, output: "" });
   // A new conversation: the previous one keeps its affinity to the other server.
   const other = { ...hello, messages: [{ role: "user", content: "Is anybody back?" }] };
   await gateway.post("/v1/chat/completions", other);
@@ -229,7 +232,7 @@ test("names an unknown server and the gateway's own backends", async () => {
 test.each([
   [
     ["nonsense"],
-    "known are: drain SECONDS NOTICE_SECONDS, drain HOST:PORT SECONDS, return, return HOST:PORT, reload-keys, usage MONTH",
+    "known are: drain SECONDS NOTICE_SECONDS, drain HOST:PORT SECONDS, return, return HOST:PORT, drained, reload-keys, usage MONTH",
   ],
   [["drain", "soon"], "SECONDS must be a number"],
 ])("rejects the control command %j with a usage message", async (args, line) => {
