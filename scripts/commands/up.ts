@@ -8,6 +8,7 @@ import { reachableAddress } from "../connect/gateway-request.ts";
 import { requestSampleResponse } from "../connect/sample-prompt.ts";
 import { retryOnPortConflict } from "../update/port-conflicts.ts";
 import { removeObsoleteEdge } from "../update/obsolete-edge.ts";
+import { assertStateCurrent } from "../update/current-state.ts";
 import { assertSameEngine } from "../update/engine-mismatch.ts";
 import { rejectMoveFromCluster, upInCluster } from "../update/cluster-update.ts";
 import { rejectDockerOptions } from "../stack/docker-options.ts";
@@ -58,7 +59,10 @@ await command("up", async ({ options, passed }) => {
   );
   const problem = attachedProblem(attached, `npm run up -- --stack ${stack} --disconnect`);
   if (problem !== undefined && options.disconnect !== true) throw new Error(problem);
-  if (attached.length > 0 || (repair?.commands.length ?? 0) > 0) await check();
+  if (attached.length > 0 || (repair?.commands.length ?? 0) > 0) {
+    await check();
+    await assertStateCurrent(stack, env, deployment);
+  }
   await disconnectAll(attached);
   if (repair !== undefined) await removeBlockingObjects(repair);
   const replace = (repair?.replace ?? []).flatMap((urn) => ["--replace", urn]);
