@@ -9,17 +9,17 @@ const unknownServer = /^\S+ is not a backend of this gateway; it has /;
  */
 export async function control(gateway: string, args: readonly string[], withinMs: number): Promise<void> {
   if ((await containerState(gateway))?.status !== "running") return;
-  let hasServer = true;
+  const missing: string[] = [];
   const onOutput = (text: string) => {
     for (const line of text.split("\n"))
-      if (unknownServer.test(line)) hasServer = false;
+      if (unknownServer.test(line)) missing.push(line);
       else if (line !== "") console.error(`${gateway}: ${line}`);
   };
   try {
     await docker(["exec", gateway, "node", "/app/control.cjs", ...args], { onOutput, withinMs });
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    if (!hasServer) return;
+    if (missing.length > 0) return;
     // The gateway has already reported why it failed.
     onOutput(`${args.join(" ")} failed${error instanceof EngineTimeout ? `: ${error.message}` : ""}`);
   }
