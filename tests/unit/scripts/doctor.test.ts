@@ -131,11 +131,11 @@ describe("npm run doctor, checking the engine,", () => {
       `${JSON.stringify({ Status: "running", ExitCode: 0, OOMKilled: false, StartedAt: "", ...state })}\n${String(restarts)}\n536870912\n`;
     docker.mock({
       "container ls": "ollama-stack-dev-ollama\nollama-stack-dev-gateway\nollama-stack-dev-edge\n",
-      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}} ollama-stack-dev-ollama":
+      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}\n{{.Id}} ollama-stack-dev-ollama":
         inspected({ OOMKilled: true }, 1),
-      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}} ollama-stack-dev-gateway":
+      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}\n{{.Id}} ollama-stack-dev-gateway":
         inspected({ Health: { Status: "unhealthy" } }, 0),
-      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}} ollama-stack-dev-edge":
+      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}\n{{.Id}} ollama-stack-dev-edge":
         inspected({ Status: "exited", ExitCode: 3 }, 0),
     });
     const found = await checkContainers("dev");

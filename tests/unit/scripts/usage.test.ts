@@ -55,7 +55,7 @@ test("queries only the gateways that run", async () => {
   const docker = new FakeDocker();
   try {
     const inspect =
-      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}";
+      "container inspect --format {{json .State}}\n{{.RestartCount}}\n{{.HostConfig.Memory}}\n{{.Created}}\n{{.Id}}";
     const state = (status: string) =>
       `${JSON.stringify({ Status: status, ExitCode: 0, OOMKilled: false, StartedAt: "" })}\n0\n0\n`;
     docker.mock({
