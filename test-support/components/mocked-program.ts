@@ -102,6 +102,27 @@ export function gateway(name: string, change: Partial<GatewayArgs> = {}): Gatewa
   });
 }
 
+/** The arguments of an edge, except the name of its container. */
+export const edgeArgs = {
+  mode: "http",
+  hostnames: [],
+  gateways: [{ host: "gateway", port: 8000 }],
+  acmeDirectory: "",
+  acmeEmail: "",
+  acmeRoot: false,
+  trustedProxies: [],
+  bodyTimeoutSeconds: 30,
+  image: pulumi.output("sha256:caddy"),
+  network: { name: "net", networkName: pulumi.output("net") },
+  bindAddress: "127.0.0.1",
+  port: 8000,
+  certificates: "",
+  certificatesVersion: "",
+  readyTimeoutSeconds: 120,
+  limits,
+  access,
+} as const;
+
 /** The arguments of Prometheus, except the name of its container. */
 export const monitoringArgs = {
   image: "prom/prometheus:v3",

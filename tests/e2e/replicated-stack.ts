@@ -49,7 +49,6 @@ export class ReplicatedStack {
     this.#outputs = await this.project.outputs();
     const ca = await edgeAuthority(this.#outputs);
     if (ca === undefined) throw new Error("the edge has no authority");
-    await this.close();
     this.#trusting = new Agent({ connect: { ca } });
   }
 

@@ -12,17 +12,19 @@ const inspected = (id: string) =>
     "\n",
   );
 
-/** Runs the command for the container "x" with an id in the state, and returns its calls of `docker exec`. */
-function drain(id: string | undefined, environment: NodeJS.ProcessEnv) {
-  docker.mock({ "container inspect": inspected("new"), exec: "" });
-  const { status, stderr } = spawnSync(process.execPath, ["components/commands/drain.ts"], {
+/** Runs a command for the container "x", and returns its calls of `docker exec`. */
+function run(name: "drain" | "await-container", environment: NodeJS.ProcessEnv) {
+  docker.mock({ "container inspect": inspected("new"), "container update": "", exec: "" });
+  const { status, stderr } = spawnSync(process.execPath, [`components/commands/${name}.ts`], {
     encoding: "utf8",
     env: {
       ...process.env,
       CONTAINER_NAME: "x",
       DRAIN_EDGE: "edge",
       DRAIN_TIMEOUT_SECONDS: "7",
-      ...(id === undefined ? {} : { CONTAINER_ID: id }),
+      READY_COMMAND: '["ready"]',
+      READY_TIMEOUT_SECONDS: "20",
+      PIDS_LIMIT: "99",
       ...environment,
     },
   });
@@ -31,19 +33,24 @@ function drain(id: string | undefined, environment: NodeJS.ProcessEnv) {
 }
 
 describe.each([
-  ["a gateway", {}, ["exec x node /app/control.cjs drain 7"]],
+  ["a gateway", {}, ["exec x node /app/control.cjs drain 7"], "exec x node /app/control.cjs return"],
   [
     "an Ollama server",
     { DRAIN_SERVER: "ollama:11434", DRAIN_GATEWAYS: "gateway" },
     ["exec gateway node /app/control.cjs drain ollama:11434 7"],
+    "exec gateway node /app/control.cjs return ollama:11434",
   ],
-])("%s", (_what, environment, drained) => {
+])("%s", (_what, environment, drained, returned) => {
   it("is drained before it is replaced, also by a state without its id", () => {
-    expect(drain("new", environment)).toEqual(drained);
-    expect(drain(undefined, environment)).toEqual(drained);
+    expect(run("drain", { ...environment, CONTAINER_ID: "new" })).toEqual(drained);
+    expect(run("drain", environment)).toEqual(drained);
   });
 
   it("is not drained if it was created after the one to drain had been removed by hand", () => {
-    expect(drain("old", environment)).toEqual([]);
+    expect(run("drain", { ...environment, CONTAINER_ID: "old" })).toEqual([]);
+  });
+
+  it("returns to service when it is ready, in case a drain of it was interrupted", () => {
+    expect(run("await-container", environment)).toContain(returned);
   });
 });

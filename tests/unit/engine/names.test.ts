@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { output } from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { namespaceLabels, stackLabel } from "../../../engine/labels.ts";
@@ -14,9 +13,8 @@ import {
   stackOfContainer,
 } from "../../../engine/names.ts";
 import {
-  access,
+  edgeArgs,
   gateway,
-  limits,
   made,
   monitoringArgs,
   read,
@@ -64,7 +62,7 @@ async function namesOf(stack: string): Promise<ObjectNames> {
   await read(server(`${stack}-o`, { containerName: names.ollama, replicas: 2 }).url);
   const args = { containerName: names.gateway, replicas: 2, published: { behind } };
   await read(gateway(`${stack}-g`, args).url);
-  await read(createEdge(`${stack}-e`, names.edge).url);
+  await read(new Edge(`${stack}-e`, { ...edgeArgs, containerName: names.edge }).url);
   await read(createMonitoring(`${stack}-p`, names.prometheus).url);
   const of = (type: string) => made.slice(before).filter((each) => each.type === `docker:index/${type}`);
   const nameOf = ({ inputs }: (typeof made)[number]) => String(inputs["name"]);
@@ -73,29 +71,6 @@ async function namesOf(stack: string): Promise<ObjectNames> {
     containers: of("container:Container").map(nameOf),
     others: [...of("volume:Volume"), ...built].map(nameOf),
   };
-}
-
-function createEdge(name: string, containerName: string) {
-  return new Edge(name, {
-    mode: "http",
-    hostnames: [],
-    gateways: [{ host: "gateway", port: 8000 }],
-    acmeDirectory: "",
-    acmeEmail: "",
-    acmeRoot: false,
-    trustedProxies: [],
-    bodyTimeoutSeconds: 30,
-    image: output("sha256:abc"),
-    containerName,
-    network: { name: "net", networkName: output("net") },
-    bindAddress: "127.0.0.1",
-    port: 8000,
-    certificates: "",
-    certificatesVersion: "",
-    readyTimeoutSeconds: 120,
-    limits,
-    access,
-  });
 }
 
 function createMonitoring(name: string, containerName: string) {

@@ -1,6 +1,6 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { expect, it } from "vitest";
-import { access, limits, read } from "../../../test-support/components/mocked-program.ts";
+import { edgeArgs, read } from "../../../test-support/components/mocked-program.ts";
 
 const { Edge } = await import("../../../components/resources/edge.ts");
 
@@ -10,30 +10,7 @@ it("loads its configuration again after an update that failed or was killed, als
     options.set(name, opts);
     return undefined;
   };
-  const edge = new Edge(
-    "edge",
-    {
-      mode: "http",
-      hostnames: [],
-      gateways: [{ host: "gateway", port: 8000 }],
-      trustedProxies: [],
-      bodyTimeoutSeconds: 30,
-      acmeDirectory: "",
-      acmeEmail: "",
-      acmeRoot: false,
-      image: pulumi.output("sha256:caddy"),
-      containerName: "x-edge",
-      network: { name: "net", networkName: pulumi.output("net") },
-      bindAddress: "127.0.0.1",
-      port: 8000,
-      certificates: "",
-      certificatesVersion: "",
-      readyTimeoutSeconds: 120,
-      limits,
-      access,
-    },
-    { transformations: [record] },
-  );
+  const edge = new Edge("edge", { ...edgeArgs, containerName: "x-edge" }, { transformations: [record] });
   await read(edge.url);
   // Pulumi removes a resource that it replaces from the state before the command runs.
   expect(options.get("edge-ready")).toMatchObject({
